@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Tables that are behind the store, because the process ended between the store's commit and the tables': the history
+ * says what is missing. Of each cluster only the newest change counts; what it was before is not looked at, so all its
+ * names go and those of the new document come.
+ */
+#include "compile/compile_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MISSED_MAX 4096 /* more changes than that: compile everything */
+
+struct missed {
+	uint32_t id;
+	uint64_t revision;
+	json_t *body; /* owned; NULL: deleted */
+};
+
+struct missed_list {
+	struct missed *items;
+	size_t n, cap;
+	bool is_unusable;
+};
+
+static void list_done(struct missed_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		json_decref(l->items[i].body);
+	free(l->items);
+}
+
+static int list_add(const struct store_change *c, void *arg)
+{
+	struct missed_list *l = arg;
+
+	if (!c->body && strcmp(c->verb, "delete") != 0) {
+		l->is_unusable = true;
+		return 0;
+	}
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 64;
+		struct missed *items = reallocarray(l->items, cap, sizeof(*items));
+
+		if (!items)
+			return -ERR_NOMEM;
+		l->items = items;
+		l->cap = cap;
+	}
+	l->items[l->n++] = (struct missed){c->id, c->revision, json_incref(unconst(c->body))};
+	return 0;
+}
+
+/* By id, the newest first. */
+static int missed_cmp(const void *a, const void *b)
+{
+	const struct missed *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return (x->revision < y->revision) - (x->revision > y->revision);
+}
+
+/* Keep the newest of each id. */
+static void list_reduce(struct missed_list *l)
+{
+	size_t n = 0;
+
+	if (l->n == 0)
+		return;
+	qsort(l->items, l->n, sizeof(*l->items), missed_cmp);
+	for (size_t i = 0; i < l->n; i++) {
+		if (n > 0 && l->items[n - 1].id == l->items[i].id)
+			json_decref(l->items[i].body);
+		else
+			l->items[n++] = l->items[i];
+	}
+	l->n = n;
+}
+
+static int list_put(struct tables *t, const struct missed_list *l, const uint32_t *ids,
+		    struct compile_bad *bad, struct err *e)
+{
+	int r = tables_delete_names_of(t, ids, l->n, e);
+
+	for (size_t i = 0; i < l->n && r == 0; i++) {
+		const struct missed *m = &l->items[i];
+		const struct compile_put put = {.id = m->id, .revision = m->revision, .doc = m->body};
+
+		r = m->body ? compile_put_cluster(t, &put, bad, e) : tables_delete_cluster(t, m->id, e);
+	}
+	return r;
+}
+
+static int list_compile(struct tables *t, struct store *s, const struct missed_list *l, struct err *e)
+{
+	_cleanup_free_ uint32_t *ids = calloc(l->n ? l->n : 1, sizeof(*ids));
+	struct compile_bad bad = {0};
+	int r;
+
+	if (!ids)
+		return err_set(e, ERR_NOMEM, NULL, "out of memory");
+	for (size_t i = 0; i < l->n; i++)
+		ids[i] = l->items[i].id;
+	r = tables_begin(t, e);
+	if (r < 0)
+		return r;
+	r = list_put(t, l, ids, &bad, e);
+	if (r < 0) {
+		tables_abort(t);
+		return r;
+	}
+	r = tables_commit(t, store_revision(s), store_id(s), ids, l->n, e);
+	if (r == 0)
+		compile_report_bad(&bad, e);
+	return r;
+}
+
+static int from_history(struct tables *t, struct store *s, uint64_t after, struct err *e)
+{
+	struct missed_list list = {0};
+	bool gap = false;
+	int r = store_history(s, after, "cluster", NULL, MISSED_MAX + 1, true, list_add, &list, &gap, e);
+
+	if (r == -ERR_NOMEM) {
+		r = err_set(e, ERR_NOMEM, NULL, "out of memory");
+		goto out;
+	}
+	if (r < 0)
+		goto out;
+	if (gap || list.is_unusable || list.n > MISSED_MAX) {
+		r = compile_all(t, s, e);
+		goto out;
+	}
+	list_reduce(&list);
+	r = list_compile(t, s, &list, e);
+out:
+	list_done(&list);
+	return r;
+}
+
+int compile_catch_up(struct tables *t, struct store *s, struct err *e)
+{
+	struct tables_snapshot *snapshot = tables_acquire(t);
+	uint64_t generation;
+	bool is_ours;
+
+	if (!snapshot)
+		return err_set(e, ERR_UNAVAILABLE, NULL, "the tables cannot be read");
+	generation = tables_generation(snapshot);
+	is_ours = strcmp(tables_store_id(snapshot), store_id(s)) == 0;
+	tables_release(snapshot);
+	if (is_ours && generation == store_revision(s))
+		return 0;
+	if (!is_ours || generation > store_revision(s))
+		return compile_all(t, s, e);
+	return from_history(t, s, generation, e);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/tables_keep.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- the store -------------------------------------------------------------------------------------------- */
+
+void control_store_down(struct control *c, const char *reason)
+{
+	if (c->store_reason[0])
+		return;
+	snprintf(c->store_reason, sizeof(c->store_reason), "%s", reason);
+	log_event(LOG_ERROR, "store.unavailable", LF_STR("reason", reason));
+	events_own(c, &(struct own_event){.event = "store-unavailable", .reason = reason});
+}
+
+void control_store_up(struct control *c)
+{
+	if (!c->store_reason[0])
+		return;
+	c->store_reason[0] = '\0';
+	log_event(LOG_INFO, "store.available", LF_UINT("revision", store_revision(c->store)));
+	events_own(c, &(struct own_event){.event = "store-available",
+					  .revision = store_revision(c->store)});
+}
+
+int control_store_check(const struct control *c, struct err *e)
+{
+	if (c->store)
+		return 0;
+	return err_set(e, ERR_UNAVAILABLE, NULL,
+		       "the store is not available, nothing can be changed until it is; "
+		       "what is enforced stays enforced: %s",
+		       c->store_reason);
+}
+
+static int store_try(struct control *c)
+{
+	struct err e = {0};
+	struct store *s;
+	int r = store_open(c->store_path, &s, &e);
+
+	if (r < 0) {
+		control_store_down(c, e.text);
+		return r;
+	}
+	r = index_load(&c->index, s, &e);
+	if (r < 0) {
+		store_close(s);
+		control_store_down(c, e.text);
+		return r;
+	}
+	c->store = s;
+	c->is_in_step = false;
+	control_store_up(c);
+	log_event(LOG_INFO, "store.open", LF_UINT("revision", store_revision(s)),
+		  LF_UINT("clusters", c->index.n_clusters));
+	return 0;
+}
+
+/* --- the tables ------------------------------------------------------------------------------------------- */
+
+static void tables_failed(struct control *c, const char *what, const struct err *e)
+{
+	log_event(LOG_ERROR, what, LF_STR("error", e->text));
+	snprintf(c->tables_reason, sizeof(c->tables_reason), "%s", e->text);
+}
+
+/* The tables are at generation now, for everybody to see. */
+static void tables_moved(struct control *c, uint64_t generation)
+{
+	c->tables_reason[0] = '\0';
+	c->is_in_step = true;
+	c->generation = generation;
+	gates_ring(&c->gates);
+	control_operations_check(c);
+}
+
+/* -ERR_UNAVAILABLE: they cannot be opened, or no snapshot can be had. */
+static int tables_try(struct control *c, struct err *e)
+{
+	struct tables_snapshot *s;
+	struct tables *t;
+	int r = tables_open(c->tables_dir, true, &t, e);
+
+	if (r < 0)
+		return r;
+	s = tables_acquire(t);
+	if (!s) {
+		tables_close(t);
+		return err_set(e, ERR_UNAVAILABLE, NULL, "the tables cannot be read");
+	}
+	c->generation = tables_generation(s);
+	tables_release(s);
+	c->tables = t;
+	return 0;
+}
+
+/* From nothing. On failure there are no tables, and the tick tries again. */
+static int tables_rebuild(struct control *c, struct err *e)
+{
+	int r;
+
+	tables_close(c->tables);
+	c->tables = NULL;
+	c->generation = 0;
+	r = tables_erase(c->tables_dir, e);
+	if (r == 0)
+		r = tables_try(c, e);
+	if (r == 0)
+		r = compile_all(c->tables, c->store, e);
+	if (r < 0) {
+		tables_failed(c, "tables.rebuild", e);
+		return r;
+	}
+	tables_moved(c, store_revision(c->store));
+	log_event(LOG_INFO, "tables.rebuilt", LF_UINT("generation", c->generation));
+	events_own(c, &(struct own_event){.event = "tables-rebuilt", .revision = c->generation});
+	return 0;
+}
+
+/* Made from another store, or from what this one has lost: gates that run on them must not go on counting from there. */
+static bool tables_are_foreign(struct control *c)
+{
+	struct tables_snapshot *s = tables_acquire(c->tables);
+	bool foreign = false;
+
+	if (!s)
+		return false;
+	if (tables_generation(s) > 0)
+		foreign = strcmp(tables_store_id(s), store_id(c->store)) != 0 ||
+			  tables_generation(s) > store_revision(c->store);
+	tables_release(s);
+	return foreign;
+}
+
+static int tables_catch_up(struct control *c, struct err *e)
+{
+	bool foreign = tables_are_foreign(c);
+	int r = compile_catch_up(c->tables, c->store, e);
+
+	if (r < 0) {
+		tables_failed(c, "tables.catch-up", e);
+		return r;
+	}
+	tables_moved(c, store_revision(c->store));
+	if (foreign)
+		gates_end_all(&c->gates,
+			      "the tables were of another store and have been made anew");
+	return 0;
+}
+
+/* Gates may begin: with tables that are in step, or that were left by an earlier run, which still are the best there is. */
+static void ready_when_usable(struct control *c)
+{
+	if (c->tables && (c->is_in_step || c->generation > 0))
+		c->is_ready = true;
+}
+
+/* Gates have run and may be running: what they read is replaced only if it cannot be read. */
+static void warm_start(struct control *c, struct err *e)
+{
+	if (tables_try(c, e) == 0) {
+		if (c->store)
+			(void)!tables_catch_up(c, e);
+		return;
+	}
+	tables_failed(c, "tables.unusable", e);
+	if (c->store && tables_rebuild(c, e) == 0)
+		gates_end_all(&c->gates, "the tables were unusable and have been made anew");
+}
+
+static void cold_start(struct control *c, struct err *e)
+{
+	if (c->store)
+		(void)!tables_rebuild(c, e);
+	else if (tables_try(c, e) < 0)
+		tables_failed(c, "tables.unusable", e);
+}
+
+void tables_keep_start(struct control *c)
+{
+	struct err e = {0};
+
+	(void)!store_try(c);
+	if (c->is_cold)
+		cold_start(c, &e);
+	else
+		warm_start(c, &e);
+	ready_when_usable(c);
+}
+
+void tables_keep_tick(struct control *c)
+{
+	struct err e = {0};
+
+	if (!c->store && store_try(c) < 0)
+		return;
+	if (!c->is_ready && c->is_cold)
+		(void)!tables_rebuild(c, &e);
+	else if (!c->tables)
+		warm_start(c, &e);
+	else if (!c->is_in_step || c->generation != store_revision(c->store))
+		(void)!tables_catch_up(c, &e);
+	ready_when_usable(c);
+}
+
+void tables_keep_change(struct control *c, const struct compile_change *changes, size_t n,
+			uint64_t revision)
+{
+	struct err e = {0};
+	int r;
+
+	if (!c->tables) {
+		err_set(&e, ERR_UNAVAILABLE, NULL, "the tables are not open");
+		tables_failed(c, "tables.change", &e);
+		return;
+	}
+	/* Tables that lag behind must not skip a revision; no memory for the changes leaves n at 0. */
+	if (c->generation + 1 != revision || n == 0) {
+		(void)!tables_catch_up(c, &e);
+		return;
+	}
+	r = compile_changes(c->tables, changes, n, revision, store_id(c->store), &e);
+	if (r < 0)
+		tables_failed(c, "tables.change", &e);
+	else
+		tables_moved(c, revision);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "control/why.h"
+
+#include "control/control_int.h"
+#include "model/cluster.h"
+
+#include <stdio.h>
+#include <string.h>
+
+char *control_cluster_name(struct control *c, uint32_t id, char dst[64])
+{
+	const struct index_cluster *ic = index_get(&c->index, id);
+	struct tables_snapshot *s = NULL;
+	struct tables_cluster tc;
+
+	dst[0] = '\0';
+	if (ic) {
+		snprintf(dst, 64, "%s", ic->name);
+		return dst;
+	}
+	if (!c->store && c->tables)
+		s = tables_acquire(c->tables);
+	if (!s)
+		return dst;
+	if (tables_get_cluster(s, id, &tc) == 0)
+		snprintf(dst, 64, "%s", tc.name);
+	tables_release(s);
+	return dst;
+}
+
+static int explain_make(struct control *c, struct index_cluster *ic, struct err *e)
+{
+	struct store_object o = {0};
+	struct cluster cluster;
+	int r = control_store_check(c, e);
+
+	if (r < 0)
+		return r;
+	r = store_get(c->store, "cluster", ic->name, &o, e);
+	if (r < 0)
+		return r;
+	/* It was accepted, be it by force. */
+	r = cluster_from_json(o.body, true, &cluster, e);
+	store_object_done(&o);
+	if (r < 0)
+		return r;
+	r = explain_index_new(&cluster, &ic->explain, e);
+	cluster_done(&cluster);
+	return r;
+}
+
+int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
+		struct explain_answer *ret_answer, struct err *e)
+{
+	struct index_cluster *ic = index_get(&c->index, cluster);
+	int r;
+
+	if (!ic)
+		return err_set(e, ERR_NOT_FOUND, NULL, "there is no such cluster");
+	if (!ic->explain) {
+		r = explain_make(c, ic, e);
+		if (r < 0)
+			return r;
+	}
+	explain_source(ic->explain, source, ret_answer);
+	return 0;
+}
+
+static bool is_of_source(enum gate_reason reason)
+{
+	return reason == REASON_NONE || reason == REASON_RANGES || reason == REASON_PUBLIC_OFF;
+}
+
+char *why_sentence(struct control *c, uint32_t cluster, const struct addr *source,
+		   enum gate_reason reason, char dst[WHY_TEXT_MAX])
+{
+	struct explain_answer answer;
+	struct err e;
+
+	snprintf(dst, WHY_TEXT_MAX, "%s", gate_reason_sentence(reason));
+	if (!cluster || !is_of_source(reason) || why_explain(c, cluster, source, &answer, &e) < 0)
+		return dst;
+	if (answer.reached == (reason == REASON_NONE))
+		snprintf(dst, WHY_TEXT_MAX, "%s", answer.rule);
+	return dst;
+}

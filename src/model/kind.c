@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model/kind.h"
+
+#include "model/cluster.h"
+#include "model/name.h"
+#include "model/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int cluster_check(const json_t *doc, bool force, struct err *e)
+{
+	struct cluster c;
+	int r = cluster_from_json(doc, force, &c, e);
+
+	if (!r)
+		cluster_done(&c);
+	return r;
+}
+
+static const struct kind kinds[] = {
+	{"cluster", "clusters", cluster_check, cluster_fold_names},
+};
+
+const struct kind *kind_find(const char *name_or_plural)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kinds[i].name, name_or_plural) ||
+		    !strcmp(kinds[i].plural, name_or_plural))
+			return &kinds[i];
+	return NULL;
+}
+
+const struct kind *kind_at(size_t i)
+{
+	return i < ARRAY_SIZE(kinds) ? &kinds[i] : NULL;
+}
+
+static int kind_unknown(const json_t *kind, struct err *e)
+{
+	char all[200] = "", quoted[64];
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && used < sizeof(all); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+					 kinds[i].name);
+	str_quote(quoted, sizeof(quoted), json_string_value(kind), json_string_length(kind));
+	return err_set(e, ERR_INVALID, "kind", "\"%s\" is not a kind; the kinds are: %s", quoted,
+		       all);
+}
+
+/* Exactly the kind's name: the plural is for URLs. */
+static const struct kind *kind_named(const json_t *kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (strlen(kinds[i].name) == json_string_length(kind) &&
+		    strcmp(kinds[i].name, json_string_value(kind)) == 0)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+int kind_of(const json_t *doc, const struct kind **ret_kind, const char **ret_name, struct err *e)
+{
+	static const struct schema_field fields[] = {
+		{"kind", SCHEMA_STRING, true, NULL},
+		{"name", SCHEMA_STRING, true, NULL},
+		{0},
+	};
+	const json_t *kind = json_object_get(doc, "kind"), *name = json_object_get(doc, "name");
+	const struct kind *found;
+	int r;
+
+	if (!json_is_object(doc))
+		return schema_wrong_type(e, NULL, SCHEMA_OBJECT, doc);
+	r = schema_check_known(doc, fields, NULL, e);
+	if (r < 0)
+		return r;
+	found = kind_named(kind);
+	if (!found)
+		return kind_unknown(kind, e);
+	r = object_name_check(json_string_value(name), json_string_length(name), e);
+	if (r < 0) {
+		err_under(e, "name");
+		return r;
+	}
+	*ret_kind = found;
+	*ret_name = json_string_value(name);
+	return 0;
+}
+
+json_t *kind_normalize(const struct kind *k, const json_t *doc)
+{
+	json_t *copy = json_deep_copy(doc);
+
+	if (copy && k->normalize && k->normalize(copy) < 0) {
+		json_decref(copy);
+		return NULL;
+	}
+	return copy;
+}

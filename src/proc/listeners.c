@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "proc/listeners.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static int failed(struct err *e, const struct endpoint *p, const char *what)
+{
+	const char *way_out = "";
+	char text[ENDPOINT_TEXT_MAX];
+
+	if (errno == EACCES)
+		way_out = ": a port below 1024 needs root or CAP_NET_BIND_SERVICE";
+	if (errno == EADDRINUSE)
+		way_out = ": another program has it";
+	if (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)
+		way_out = ": this machine has no such address; name others with --listen";
+	if (errno == ENOENT)
+		way_out = ": the kernel does not know this --congestion";
+	return err_set(e, ERR_UNAVAILABLE, NULL, "cannot listen on %s: %s: %s%s",
+		       endpoint_format(&p->addr, p->port, text), what, strerror(errno), way_out);
+}
+
+static int set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static int tcp_socket(const struct addr *a)
+{
+	int family = a->family == ADDR_V6 ? AF_INET6 : AF_INET;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
+	    (family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int tcp_bind(int fd, const struct endpoint *p)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&p->addr, p->port, &sa);
+
+	return bind(fd, (struct sockaddr *)&sa, len);
+}
+
+/*
+ * With SO_REUSEPORT a second daemon of the same user would silently get a share of our connections, and we of its: so first bind
+ * without it, which fails if anyone listens there.
+ */
+static int nobody_has(const struct endpoint *p, struct err *e)
+{
+	_cleanup_close_ int fd = tcp_socket(&p->addr);
+
+	if (fd < 0)
+		return failed(e, p, "socket");
+	if (tcp_bind(fd, p))
+		return failed(e, p, "bind");
+	return 0;
+}
+
+/* What accepted sockets shall inherit. */
+static int public_options(int fd, const struct options *o)
+{
+	/* Gates see a connection when its first bytes are there; the kernel counts in seconds. */
+	int defer = (int)((o->hello_timeout_ms + 999) / 1000);
+
+	if (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || set(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
+	    set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, defer) || set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) ||
+	    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)o->keepalive_s) ||
+	    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) ||
+	    set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT))
+		return -1;
+	if (o->congestion[0] && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, o->congestion,
+					   (socklen_t)strlen(o->congestion)))
+		return -1;
+	return 0;
+}
+
+/* *p gets the port that the kernel chose if it is 0. */
+static int public_open(const struct options *o, struct endpoint *p, struct err *e)
+{
+	_cleanup_close_ int fd = tcp_socket(&p->addr);
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
+	if (fd < 0)
+		return failed(e, p, "socket");
+	if (public_options(fd, o))
+		return failed(e, p, "socket options");
+	if (tcp_bind(fd, p))
+		return failed(e, p, "bind");
+	if (listen(fd, LISTEN_BACKLOG) || getsockname(fd, (struct sockaddr *)&sa, &len))
+		return failed(e, p, "listen");
+	addr_from_sockaddr(&sa, &p->port);
+	return take_fd(&fd);
+}
+
+static int metrics_open(const struct endpoint *p, struct err *e)
+{
+	_cleanup_close_ int fd = tcp_socket(&p->addr);
+
+	if (fd < 0)
+		return failed(e, p, "socket");
+	if (tcp_bind(fd, p))
+		return failed(e, p, "bind");
+	if (listen(fd, 128))
+		return failed(e, p, "listen");
+	return take_fd(&fd);
+}
+
+/* Remove what a killed daemon left, but neither a file that is no socket nor a socket that somebody serves. */
+static int stale_remove(const char *path, const struct sockaddr_un *sa, struct err *e)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (lstat(path, &st))
+		return errno == ENOENT ? 0
+				       : err_set(e, ERR_UNAVAILABLE, NULL, "API socket %s: %s",
+						 path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(e, ERR_UNAVAILABLE, NULL,
+			       "API socket %s: there is something else of this name", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set(e, ERR_UNAVAILABLE, NULL, "API socket %s: %s", path,
+			       strerror(errno));
+	if (!connect(fd, (const struct sockaddr *)sa, sizeof *sa) || errno != ECONNREFUSED)
+		return err_set(e, ERR_UNAVAILABLE, NULL,
+			       "API socket %s: another program answers on it; give this daemon a "
+			       "--socket of its own",
+			       path);
+	if (unlink(path))
+		return err_set(e, ERR_UNAVAILABLE, NULL, "API socket %s: %s", path,
+			       strerror(errno));
+	return 0;
+}
+
+static int api_open(const char *path, struct err *e)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = -1;
+	int ret;
+
+	if (strlen(path) >= sizeof sa.sun_path)
+		return err_set(e, ERR_USAGE, NULL, "--socket: the path is too long");
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	ret = stale_remove(path, &sa, e);
+	if (ret)
+		return ret;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) || chmod(path, 0666) ||
+	    listen(fd, 1024))
+		return err_set(e, ERR_UNAVAILABLE, NULL, "API socket %s: %s", path,
+			       strerror(errno));
+	return take_fd(&fd);
+}
+
+static int public_open_all(const struct options *o, size_t n_gates, struct listeners *l,
+			   struct err *e)
+{
+	for (size_t i = 0; i < o->n_listen; i++) {
+		int ret = nobody_has(&l->endpoints[i], e);
+
+		if (ret)
+			return ret;
+		for (size_t g = 0; g < n_gates; g++) {
+			l->public[g][i] = public_open(o, &l->endpoints[i], e);
+			if (l->public[g][i] < 0)
+				return l->public[g][i];
+		}
+	}
+	return 0;
+}
+
+int listeners_open(const struct options *o, size_t n_gates, struct listeners *ret_listeners,
+		   struct err *e)
+{
+	struct listeners *l = ret_listeners;
+	int ret;
+
+	*l = (struct listeners){
+		.n_gates = n_gates, .n_endpoints = o->n_listen, .api = -1, .metrics = -1};
+	for (size_t g = 0; g < GATES_MAX; g++)
+		for (size_t i = 0; i < LISTENERS_MAX; i++)
+			l->public[g][i] = -1;
+	memcpy(l->endpoints, o->listen, sizeof l->endpoints);
+	ret = public_open_all(o, n_gates, l, e);
+	if (ret)
+		goto out;
+	if (o->metrics.addr.family != ADDR_NONE) {
+		l->metrics = metrics_open(&o->metrics, e);
+		if (l->metrics < 0) {
+			ret = l->metrics;
+			goto out;
+		}
+	}
+	l->api = api_open(o->socket_path, e);
+	if (l->api < 0)
+		ret = l->api;
+out:
+	if (ret)
+		listeners_close(l);
+	return ret;
+}
+
+void listeners_close(struct listeners *l)
+{
+	for (size_t g = 0; g < l->n_gates; g++)
+		for (size_t i = 0; i < l->n_endpoints; i++)
+			cleanup_close_p(&l->public[g][i]);
+	cleanup_close_p(&l->metrics);
+	cleanup_close_p(&l->api);
+	*l = (struct listeners){.api = -1, .metrics = -1};
+}

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The processes: what dies comes back, what is told to end ends in order, what is forbidden kills."""
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from daemon import POSTERND, cluster, wait_until
+from net import V4
+from peers import Line
+
+
+def test_killed_control_comes_back(postern, upstream, alice):
+    """Traffic and open connections do not notice; changes work again within a second."""
+    postern.put(cluster("kc", [upstream.at]))
+    with Line(alice, postern, "kc.example.org") as line:
+        old = postern.control_pid()
+        start = time.monotonic()
+        os.kill(old, signal.SIGKILL)
+        Line(alice, postern, "kc.example.org").close()
+        line.ping()
+        wait_until("control back", lambda: postern.children()["control"] not in ([], [old]) and postern.is_up())
+        took = time.monotonic() - start
+        line.ping()
+        assert postern.put(cluster("kc", [upstream.at], []))["operation"]["cut"] == 1
+    print("control back in %.0f ms" % (took * 1000))
+
+
+def test_killed_gate_comes_back(postern, upstream, alice):
+    """The other gate's connections do not notice."""
+    postern.put(cluster("kg", [upstream.at]))
+    lines = {}
+    while len(lines) < 2:
+        line = Line(alice, postern, "kg.example.org")
+        gate = next(c["gate"] for c in postern.connections("kg") if c["sourcePort"] == line.local_port)
+        if gate in lines:
+            line.close()
+        else:
+            lines[gate] = line
+    old = postern.gate_pid(0)
+    with postern.events() as ev:
+        start = time.monotonic()
+        os.kill(old, signal.SIGKILL)
+        gone = ev.wait("gate-gone", gate=0)
+        ev.wait("gate-up", gate=0)
+        took = time.monotonic() - start
+    assert gone
+    wait_until("every gate up", postern.is_up)
+    assert postern.gate_pid(0) != old
+    lines[1].ping()
+    with pytest.raises((ConnectionResetError, EOFError, BrokenPipeError)):
+        lines[0].ping()
+    for line in lines.values():
+        line.close()
+    for _ in range(20):
+        Line(alice, postern, "kg.example.org").close()
+    print("gate back in %.0f ms" % (took * 1000))
+
+
+def test_connections_during_gate_death_are_served_by_it_later(make_postern, upstream, alice):
+    """One gate only, killed: who connects meanwhile waits in the listener's queue and is served, not refused."""
+    d = make_postern(gates=1).start()
+    d.put(cluster("q", [upstream.at]))
+    for _ in range(5):
+        os.kill(d.gate_pid(), signal.SIGKILL)
+        Line(alice, d, "q.example.org").close()
+        wait_until("up", d.is_up)
+
+
+def test_sigterm_ends_in_order(make_postern, upstream, alice):
+    d = make_postern().start()
+    d.put(cluster("term", [upstream.at]))
+    line = Line(alice, d, "term.example.org")
+    pids = sum(d.children().values(), [])
+    assert len(pids) == 3
+    assert d.stop() == 0
+    for pid in pids:
+        wait_until("process %d gone" % pid, lambda p=pid: not os.path.exists("/proc/%d" % p))
+    assert not os.path.exists(d.socket)
+    line.close()
+
+
+def test_state_survives_restart(make_postern, upstream, alice):
+    d = make_postern().start()
+    r = d.put(cluster("keep", [upstream.at], ["203.0.113.0/24"]))
+    before = d.get("keep")
+    store = d.status()["storeId"]
+    for end in (d.stop, d.kill):
+        end()
+        d.start()
+        after = d.get("keep")
+        assert after["document"] == before["document"] and after["revision"] == r["revision"]
+        assert d.status()["storeId"] == store
+        Line(alice, d, "keep.example.org").close()
+
+
+def test_killed_parent_takes_all_with_it(make_postern):
+    d = make_postern().start()
+    pids = sum(d.children().values(), [])
+    d.kill()
+    for pid in pids:
+        wait_until("process %d gone" % pid, lambda p=pid: not os.path.exists("/proc/%d" % p))
+    d.start()
+
+
+def test_second_daemon_on_the_same_state_is_refused(make_postern):
+    d = make_postern().start()
+    second = make_postern(directory=d.dir)
+    second.socket = os.path.join(d.dir, "second.sock")
+    p = subprocess.run(second.argv(), capture_output=True, text=True, timeout=30)
+    assert p.returncode != 0 and d.state in p.stderr, p.stderr
+    assert d.is_up()
+
+
+@pytest.mark.parametrize("options, word", [
+    (["--listen", "nonsense"], "listen"), (["--user-gate", "no-such-user-here"], "sysusers"),
+    (["--no-such-option"], "no-such-option"), (["--gates", "x"], "gates"),
+    (["--listen", "203.0.113.99:4443"], "203.0.113.99"),
+])
+def test_bad_options_are_named(make_postern, options, word):
+    d = make_postern(*options)
+    p = subprocess.run(d.argv(), capture_output=True, text=True, timeout=30)
+    assert p.returncode != 0 and word in p.stderr, (p.returncode, p.stderr)
+
+
+def test_help_and_version():
+    for option in ("--help", "--version"):
+        p = subprocess.run([POSTERND, option], capture_output=True, text=True, timeout=30)
+        assert p.returncode == 0 and "postern" in p.stdout.lower()
+
+
+FORBIDDEN = {
+    "parent": ["ptrace", "bpf", "mount", "module", "socket-packet", "unshare", "io-uring"],
+    "control": ["execve", "open", "create", "ptrace", "bpf", "mount", "module", "socket-packet", "socket-raw", "unshare",
+                "setuid", "mmap-exec"],
+    "gate": ["execve", "fork", "open", "create", "ptrace", "bpf", "mount", "module", "socket-packet", "socket-raw",
+             "unshare", "setuid", "bind", "listen", "kill", "mmap-exec"],
+}
+
+
+@pytest.mark.parametrize("role, act", [(r, a) for r, acts in FORBIDDEN.items() for a in acts])
+def test_forbidden_act(make_postern, role, act):
+    """--probe: in the real process, after its set-up, the forbidden act is done. It must kill (SIGSYS) or be refused (77);
+    78 would mean that it worked."""
+    d = make_postern("--probe", "%s:%s" % (role, act), gates=1)
+    d.launch()
+    assert d.process.wait(30) in (-signal.SIGSYS, 128 + signal.SIGSYS, 77), d.read_log()[-2000:]
+
+
+def test_roles_have_users_of_their_own_and_no_rights(postern):
+    if not postern.separate_users:
+        pytest.skip("root in a user namespace only: roles cannot have users of their own")
+    users = {}
+    for role, pids in postern.children().items():
+        for pid in pids:
+            with open("/proc/%d/status" % pid, encoding="ascii") as f:
+                fields = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+            assert int(fields["CapEff"], 16) == 0 and int(fields["CapPrm"], 16) == 0, (role, fields["CapEff"])
+            assert int(fields["CapBnd"], 16) == 0, (role, fields["CapBnd"])
+            assert fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2", role
+            users.setdefault(role, set()).add(fields["Uid"])
+    assert users["control"] == {"\t".join(["2147480001"] * 4)}
+    assert users["gate"] == {"\t".join(["2147480002"] * 4)}
+
+
+def test_metrics_address_gives_metrics_only(postern):
+    base = "http://127.0.0.1:%d" % postern.metrics_port
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(base + "/metrics", timeout=30) as r:
+        text = r.read().decode()
+    assert "# TYPE postern_gate_accepted_total counter" in text
+    for path in ("/v1/status", "/v1/clusters", "/"):
+        with pytest.raises(urllib.error.HTTPError) as e:
+            opener.open(base + path, timeout=30)
+        assert e.value.code in (403, 404)
+    r = urllib.request.Request(base + "/v1/clusters/x", data=b"{}", method="PUT")
+    with pytest.raises(urllib.error.HTTPError) as e:
+        opener.open(r, timeout=30)
+    assert e.value.code in (403, 404, 405)
+
+
+def test_other_users_may_not_speak_to_the_socket(postern):
+    """Who is neither root, nor who started the daemon, nor named by --access is refused, not ignored."""
+    if not postern.separate_users:
+        pytest.skip("root in a user namespace only: there is no other user")
+    code = ("import os, socket, sys\nos.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            "s = socket.socket(socket.AF_UNIX)\n"
+            "try:\n s.connect(sys.argv[1])\n s.sendall(b'GET /v1/clusters HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n')\n"
+            " print(s.recv(100))\nexcept PermissionError: print('EACCES')")
+    out = subprocess.run(["python3", "-c", code, postern.socket], capture_output=True, text=True, timeout=30).stdout
+    assert "403" in out or "EACCES" in out, out
+
+
+def test_access_view_and_change(make_postern, upstream):
+    """--access uid=view may look and not touch; uid=change:GLOB touches what the pattern names."""
+    d = make_postern("--access", "user:65534=change:team-*", "--access", "user:65533=view")
+    if not d.separate_users:
+        pytest.skip("root in a user namespace only: there is no other user")
+    d.start()
+    d.put(cluster("team-a", [upstream.at]))
+    d.put(cluster("other", [upstream.at]))
+
+    def as_user(uid, method, path, body=""):
+        code = ("import os, socket, sys\nos.setgroups([]); os.setgid(%d); os.setuid(%d)\ns = socket.socket(socket.AF_UNIX)\n"
+                "s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode())\nprint(s.recv(100).split()[1].decode())") % (uid, uid)
+        request = ("%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/merge-patch+json\r\nContent-Length: %d\r\n"
+                   "Connection: close\r\n\r\n%s" % (method, path, len(body), body))
+        p = subprocess.run(["python3", "-c", code, d.socket, request], capture_output=True, text=True, timeout=30)
+        assert p.returncode == 0, p.stderr
+        return int(p.stdout)
+    assert as_user(65533, "GET", "/v1/clusters") == 200
+    assert as_user(65533, "PATCH", "/v1/clusters/team-a", '{"drain":1}') == 403
+    assert as_user(65534, "PATCH", "/v1/clusters/team-a", '{"drain":1}') == 200
+    assert as_user(65534, "PATCH", "/v1/clusters/other", '{"drain":1}') == 403
+    assert as_user(65534, "DELETE", "/v1/clusters/other") == 403
+    assert d.get("other")["document"]["drain"] == 0 and d.get("team-a")["document"]["drain"] == 1
+
+
+def test_listening_sockets_are_shared_fairly_enough(postern, upstream, alice):
+    """Both gates take connections."""
+    postern.put(cluster("fair", [upstream.at]))
+    lines = [Line(alice, postern, "fair.example.org") for _ in range(64)]
+    assert {c["gate"] for c in postern.connections("fair")} == {0, 1}
+    for line in lines:
+        line.close()
+
+
+def test_port_in_use_is_named(make_postern):
+    with socket.create_server((V4, 0)) as s:
+        d = make_postern(listen=["%s:%d" % (V4, s.getsockname()[1])])
+        p = subprocess.run(d.argv(), capture_output=True, text=True, timeout=30)
+        assert p.returncode != 0 and "in use" in p.stderr.lower(), p.stderr

@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the seed corpora of the wire codecs: make_corpus.py [FOLDER], by default corpus/ beside this file.
+
+The hellos are those of the TLS library that Python uses, and variations of them. Their random parts differ from
+run to run, so the seeds are kept in the tree and this is run only to add to them.
+"""
+
+import ipaddress
+import pathlib
+import ssl
+import struct
+import sys
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def hello(name, least=ssl.TLSVersion.TLSv1_2, most=ssl.TLSVersion.TLSv1_3, alpn=()):
+    """The first flight of a real client."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version, context.maximum_version = least, most
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    out = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
+def records(message, size, version=0x0301):
+    """A handshake message cut into records of the given size."""
+    return b"".join(
+        struct.pack("!BHH", 22, version, len(message[i : i + size])) + message[i : i + size]
+        for i in range(0, len(message), size)
+    )
+
+
+def message(extensions, session=b""):
+    """A small hello with the given extensions, None for no extensions block."""
+    body = b"\x03\x03" + bytes(range(32)) + bytes([len(session)]) + session
+    body += b"\0\4\x1a\x1a\xc0\x2f" + b"\1\0"
+    if extensions is not None:
+        block = b"".join(struct.pack("!HH", kind, len(data)) + data for kind, data in extensions)
+        body += struct.pack("!H", len(block)) + block
+    return b"\1" + len(body).to_bytes(3, "big") + body
+
+
+def names(*entries):
+    """The content of a server_name extension out of (type, name)."""
+    listed = b"".join(struct.pack("!BH", kind, len(name)) + name for kind, name in entries)
+    return struct.pack("!H", len(listed)) + listed
+
+
+def client_hellos():
+    modern = hello("prod.k8s.example.org", alpn=("h2", "http/1.1"))
+    old = hello("prod.k8s.example.org", most=ssl.TLSVersion.TLSv1_2)
+    whole = modern[5:]
+    yield "openssl-tls13", modern
+    yield "openssl-tls12", old
+    yield "openssl-no-name", hello(None)
+    yield "openssl-half", modern[: len(modern) // 2]
+    yield "records-of-1", records(old[5:], 1)
+    yield "records-of-3", records(whole, 3)
+    yield "records-of-100", records(whole, 100)
+    yield "second-record-alert", records(whole, 100)[:105] + b"\x15\3\3\0\2\2\x28"
+    yield "second-record-empty", records(whole, 100)[:105] + b"\x16\3\1\0\0"
+    yield "followed-by-ccs", modern + b"\x14\3\3\0\1\1"
+    yield "grease", records(message([(0x0A0A, b""), (0, names((0, b"a.b"))), (0xFAFA, b"\0")]), 99)
+    yield "folded", records(message([(0, names((0, b"API.Example.ORG.")))]), 999)
+    yield "address", records(message([(0, names((0, b"10.0.0.1")))]), 999)
+    yield "no-extensions", records(message(None, b"s" * 32), 999)
+    yield "two-names", records(message([(0, names((0, b"a"), (0, b"b")))]), 999)
+    yield "other-name-type", records(message([(0, names((1, b"a"), (0, b"b")))]), 999)
+    yield "twice", records(message([(0, names((0, b"a"))), (0, names((0, b"b")))]), 999)
+    yield "empty-label", records(message([(0, names((0, b"a..b")))]), 999)
+    yield "nul-in-name", records(message([(0, names((0, b"a\0b")))]), 999)
+    yield "long-name", records(message([(0, names((0, b"abc." * 63 + b"x")))]), 999)
+    yield "large", records(message([(21, b"\0" * 4000), (0, names((0, b"a")))]), 1500)
+    yield "too-large", b"\x16\3\1\x40\0\1\0\xff\xff"
+    yield "server-hello", b"\x16\3\3\0\4\2\0\0\0"
+    yield "alert", b"\x15\3\1\0\2\2\x28"
+    yield "http", b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n"
+
+
+def v2(command, kind, block):
+    return V2 + struct.pack("!BBH", command, kind, len(block)) + block
+
+
+def proxy_headers():
+    def packed(source, destination):
+        both = (ipaddress.ip_address(source), ipaddress.ip_address(destination))
+        return both[0].packed + both[1].packed + struct.pack("!HH", 56324, 443)
+
+    ipv4 = packed("192.0.2.1", "198.51.100.2")
+    ipv6 = packed("2001:db8::1", "2001:db8::2")
+    hello_start = b"\x16\3\1\2\0\1\0\1\xfc"
+    longest = b"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+    yield "v1-tcp4", b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n" + hello_start
+    yield "v1-tcp6", b"PROXY TCP6 2001:db8::1 2001:db8::2 56324 443\r\n"
+    yield "v1-mapped", b"PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.2 1 2\r\n"
+    yield "v1-unknown", b"PROXY UNKNOWN\r\n" + hello_start
+    yield "v1-longest", b"PROXY UNKNOWN " + longest + b" " + longest + b" 65535 65535\r\n"
+    yield "v1-no-end", b"PROXY UNKNOWN " + b"x" * 150
+    yield "v1-part", b"PROXY TCP4 192.0.2."
+    yield "v1-lf-only", b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\n"
+    yield "v1-port", b"PROXY TCP4 192.0.2.1 198.51.100.2 65536 0443\r\n"
+    yield "v2-tcp4", v2(0x21, 0x11, ipv4) + hello_start
+    yield "v2-tcp6", v2(0x21, 0x21, ipv6)
+    yield "v2-mapped", v2(0x21, 0x21, packed("::ffff:192.0.2.1", "2001:db8::2"))
+    yield "v2-tlv", v2(0x21, 0x11, ipv4 + b"\2\0\4name\3\0\4\1\2\3\4")
+    yield "v2-local", v2(0x20, 0, b"") + hello_start
+    yield "v2-local-block", v2(0x20, 0x11, ipv4)
+    yield "v2-unspec", v2(0x21, 0, b"anything")
+    yield "v2-unix", v2(0x21, 0x31, b"/run/a".ljust(108, b"\0") + b"/run/b".ljust(108, b"\0"))
+    yield "v2-udp4", v2(0x21, 0x12, ipv4)
+    yield "v2-short", v2(0x21, 0x21, ipv4)
+    yield "v2-longest", v2(0x20, 0, b"\0" * 4080)
+    yield "v2-too-long", V2 + b"\x20\0\xff\xff"
+    yield "v2-part", V2[:9]
+    yield "tls", hello_start
+
+
+def main():
+    top = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
+    for codec, seeds in (("client_hello", client_hellos()), ("proxy_header", proxy_headers())):
+        folder = top / codec
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in seeds:
+            (folder / name).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

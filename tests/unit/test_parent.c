@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The real parent with stand-ins for control and gate: this program is started again with --role, as posternd is. The stand-ins
+ * tell on standard error what they get, a line each, which the test waits for. What they shall do wrong is in POSTERN_TEST.
+ */
+#include "base/log.h"
+#include "proc/msg.h"
+#include "proc/options.h"
+#include "proc/parent.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#define GATES	2
+#define WAIT_MS 20000
+
+/* --- the stand-ins --- */
+
+static struct msg m;
+
+static bool test_is(const char *what)
+{
+	const char *env = getenv("POSTERN_TEST");
+
+	return env && !strcmp(env, what);
+}
+
+#define SAY(...) dprintf(STDERR_FILENO, __VA_ARGS__)
+
+/* Wait for a message on one of the links; its place, or -1 if the parent is gone. */
+static int next(int *links, size_t n, const enum role *from, enum role to)
+{
+	struct pollfd p[1 + GATES];
+
+	for (;;) {
+		for (size_t i = 0; i < n; i++)
+			p[i] = (struct pollfd){.fd = links[i], .events = POLLIN};
+		poll(p, n, -1);
+		for (size_t i = 0; i < n; i++) {
+			int ret;
+
+			if (links[i] < 0 || !p[i].revents)
+				continue;
+			ret = msg_recv(links[i], from[i], to, &m);
+			if (!ret)
+				return (int)i;
+			if (ret == -EAGAIN)
+				continue;
+			if (i == 0)
+				return -1;
+			close(links[i]);
+			links[i] = -1;
+		}
+	}
+}
+
+static void control_up(int *links)
+{
+	const struct msg_gate_up *up = m.body;
+	struct msg_generation bell = {.generation = 1};
+	int *link = &links[1 + up->index];
+
+	if (*link >= 0)
+		close(*link);
+	*link = take_fd(&m.fds[0]);
+	SAY("up %u %d\n", up->index, up->pid);
+	if (msg_send_body(*link, MSG_BELL, &bell))
+		SAY("bell failed\n");
+	if (test_is("end-gate") && up->index == 1) {
+		struct msg_end_gate end = {.index = 1, .pid = up->pid};
+		struct msg_end_gate wrong = {.index = 0, .pid = up->pid};
+
+		(void)!msg_send_body(ROLE_PARENT_FD, MSG_END_GATE, &wrong);
+		(void)!msg_send_body(ROLE_PARENT_FD, MSG_END_GATE, &end);
+	}
+}
+
+static int stand_in_control(const struct options *o)
+{
+	const enum role from[] = {ROLE_PARENT, ROLE_GATE, ROLE_GATE};
+	int links[] = {ROLE_PARENT_FD, -1, -1}, at;
+	const struct msg_empty empty = {0};
+	struct sandbox s;
+	struct err e;
+
+	SAY("control %d\n", getpid());
+	if (test_is("control-dies"))
+		return 3;
+	if (role_sandbox(o, ROLE_CONTROL, &s, &e) || sandbox_enter(&s, &e))
+		return 4;
+	sandbox_probe(o->probe);
+	while ((at = next(links, ARRAY_SIZE(links), from, ROLE_CONTROL)) >= 0) {
+		switch (m.type) {
+		case MSG_LISTENER_C:
+			SAY("listener %u\n", ((const struct msg_listener *)m.body)->kind);
+			break;
+		case MSG_GO_CONTROL:
+			SAY("go cold=%u gates=%u\n", ((const struct msg_go_control *)m.body)->cold,
+			    ((const struct msg_go_control *)m.body)->n_gates);
+			if (!test_is("control-hangs"))
+				(void)!msg_send_body(ROLE_PARENT_FD, MSG_READY, &empty);
+			break;
+		case MSG_GATE_UP:
+			control_up(links);
+			break;
+		case MSG_GATE_GONE:
+			SAY("gone %u %d\n", ((const struct msg_gate_gone *)m.body)->index,
+			    ((const struct msg_gate_gone *)m.body)->pid);
+			break;
+		case MSG_ACK:
+			SAY("ack %d\n", at - 1);
+			break;
+		case MSG_STOP_CONTROL:
+			SAY("control stops\n");
+			return 0;
+		default:
+			break;
+		}
+		msg_done(&m);
+	}
+	return 5;
+}
+
+static int stand_in_gate(const struct options *o)
+{
+	const enum role from[] = {ROLE_PARENT, ROLE_CONTROL};
+	int links[] = {ROLE_PARENT_FD, -1};
+	const struct msg_ack ack = {.generation = 1};
+	const struct msg_empty empty = {0};
+	struct sandbox s;
+	struct err e;
+
+	while (next(links, ARRAY_SIZE(links), from, ROLE_GATE) >= 0) {
+		switch (m.type) {
+		case MSG_START_GATE:
+			links[1] = take_fd(&m.fds[0]);
+			break;
+		case MSG_LISTENER:
+			SAY("gate %u listener %u\n", o->gate_index,
+			    ((const struct msg_listener *)m.body)->port);
+			break;
+		case MSG_GO_GATE:
+			if (role_sandbox(o, ROLE_GATE, &s, &e) || sandbox_enter(&s, &e))
+				return 4;
+			sandbox_probe(o->probe);
+			if (test_is("gate-hostile") && o->gate_index == 0)
+				(void)!msg_send_body(ROLE_PARENT_FD, MSG_READY, &empty);
+			break;
+		case MSG_CONTROL_LINK:
+			close(links[1]);
+			links[1] = take_fd(&m.fds[0]);
+			SAY("gate %u relinked\n", o->gate_index);
+			break;
+		case MSG_BELL:
+			(void)!msg_send_body(links[1], MSG_ACK, &ack);
+			break;
+		case MSG_STOP_GATE:
+			if (test_is("gate-stays"))
+				break;
+			SAY("gate %u stops\n", o->gate_index);
+			return 0;
+		default:
+			break;
+		}
+		msg_done(&m);
+	}
+	return 5;
+}
+
+static int role_main(int argc, char **argv)
+{
+	static struct options o;
+	struct err e = {0};
+
+	if (options_parse(argc, argv, &o, &e)) {
+		SAY("%s\n", e.text);
+		return 2;
+	}
+	log_init(STDERR_FILENO, LOG_TEXT, LOG_INFO, role_name(o.role));
+	if (o.role == ROLE_CONTROL)
+		return stand_in_control(&o);
+	if (o.role == ROLE_GATE)
+		return stand_in_gate(&o);
+	o.listen[0].port = o.metrics.port = 0; /* free ones, which the command line has no word for */
+	return parent_main(&o, argv);
+}
+
+/* --- the test's side --- */
+
+static char dir[64], text[65536];
+static size_t text_len, text_read;
+
+struct daemon {
+	pid_t pid;
+	int out;
+};
+
+static struct daemon start(const char *what, const char *extra)
+{
+	char state[96], socket[96];
+	struct daemon d;
+	int p[2];
+
+	snprintf(state, sizeof state, "%s/state", dir);
+	snprintf(socket, sizeof socket, "%s/run/api.sock", dir);
+	text_len = text_read = 0;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	d.pid = fork();
+	if (!d.pid) {
+		char *argv[24] = {(char *)(uintptr_t) "posternd"};
+		int argc = 1;
+
+#define ARG(s) argv[argc++] = (char *)(uintptr_t)(s)
+		ARG("--state-dir"), ARG(state), ARG("--socket"), ARG(socket);
+		ARG("--listen=127.0.0.1:1"), ARG("--metrics=127.0.0.1:1"), ARG("--gates=2");
+		ARG("--user-control=2147480001"), ARG("--user-gate=2147480002");
+		if (geteuid())
+			ARG("--no-separate-users");
+		if (extra)
+			ARG(extra);
+		setenv("POSTERN_TEST", what, 1);
+		dup2(p[1], STDERR_FILENO);
+		_exit(role_main(argc, argv));
+	}
+	close(p[1]);
+	d.out = p[0];
+	return d;
+}
+
+/* The next line that has `part`; lines before it are passed over. Fails if none comes. */
+static const char *expect(struct daemon *d, const char *part)
+{
+	static char line[1024];
+
+	for (;;) {
+		char *newline = memchr(text + text_read, '\n', text_len - text_read);
+		struct pollfd p = {.fd = d->out, .events = POLLIN};
+		ssize_t n = 0;
+
+		if (newline) {
+			snprintf(line, sizeof line, "%.*s", (int)(newline - text - (long)text_read),
+				 text + text_read);
+			text_read = (size_t)(newline - text) + 1;
+			if (strstr(line, part))
+				return line;
+			continue;
+		}
+		if (poll(&p, 1, WAIT_MS) == 1)
+			n = read(d->out, text + text_len, sizeof text - text_len);
+		if (n <= 0) {
+			kill(d->pid, SIGKILL);
+			fail_msg("no \"%s\" in:\n%.*s", part, (int)text_len, text);
+		}
+		text_len += (size_t)n;
+	}
+}
+
+static int ended(struct daemon *d)
+{
+	int status;
+
+	assert_int_equal(waitpid(d->pid, &status, 0), d->pid);
+	close(d->out);
+	return status;
+}
+
+/* The end of the output comes when the last process that could write to it is gone. */
+static bool all_gone(struct daemon *d)
+{
+	char bytes[4096];
+	struct pollfd p = {.fd = d->out, .events = POLLIN};
+
+	while (poll(&p, 1, WAIT_MS) == 1)
+		if (read(d->out, bytes, sizeof bytes) == 0)
+			return true;
+	return false;
+}
+
+static void expect_serving(struct daemon *d)
+{
+	bool acked[GATES] = {false};
+
+	while (!acked[0] || !acked[1])
+		acked[expect(d, "ack ")[4] - '0'] = true;
+}
+
+static void stop(struct daemon *d)
+{
+	char path[96];
+
+	kill(d->pid, SIGTERM);
+	expect(d, "control stops");
+	assert_int_equal(ended(d), 0);
+	snprintf(path, sizeof path, "%s/run/api.sock", dir);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void it_starts_and_stops(void **state)
+{
+	struct daemon d = start("", NULL);
+	char path[96];
+	struct stat st;
+
+	expect(&d, "listener 1");
+	expect(&d, "listener 2");
+	expect(&d, "go cold=1 gates=2");
+	expect(&d, "up 0 ");
+	expect_serving(&d);
+	snprintf(path, sizeof path, "%s/run/api.sock", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666);
+	snprintf(path, sizeof path, "%s/state/store", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(st.st_uid, geteuid() ? geteuid() : 2147480001u);
+	stop(&d);
+}
+
+static void gates_share_the_port(void **state)
+{
+	struct daemon d = start("", NULL);
+	unsigned int ports[2] = {0};
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			sscanf(strchr(expect(&d, " listener "), 'l'), "listener %u", &ports[i]), 1),
+			i -= ports[i] < 3; /* control's have kinds there */
+	assert_true(ports[0] > 1024);
+	assert_int_equal(ports[0], ports[1]);
+	expect_serving(&d);
+	stop(&d);
+}
+
+static void a_killed_gate_comes_back(void **state)
+{
+	struct daemon d = start("", NULL);
+	char want[32];
+	int pid;
+
+	assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid), 1);
+	expect_serving(&d);
+	for (int i = 0; i < 3; i++) {
+		kill(pid, SIGKILL);
+		snprintf(want, sizeof want, "gone 1 %d", pid);
+		expect(&d, want);
+		assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid), 1);
+		expect(&d, "ack 1");
+	}
+	stop(&d);
+}
+
+static void a_killed_control_finds_the_same_gates(void **state)
+{
+	struct daemon d = start("", NULL);
+	int control, pid[GATES], again;
+
+	assert_int_equal(sscanf(expect(&d, "control "), "control %d", &control), 1);
+	assert_int_equal(sscanf(expect(&d, "up 0 "), "up 0 %d", &pid[0]), 1);
+	assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid[1]), 1);
+	for (int i = 0; i < 2; i++) {
+		kill(control, SIGKILL);
+		assert_int_equal(sscanf(expect(&d, "control "), "control %d", &control), 1);
+		expect(&d, "go cold=0");
+		assert_int_equal(sscanf(expect(&d, "up 0 "), "up 0 %d", &again), 1);
+		assert_int_equal(again, pid[0]);
+		expect_serving(&d);
+	}
+	stop(&d);
+}
+
+/* kill -9 of the parent: no child may go on serving, and the next daemon gets the state folder at once. */
+static void a_killed_parent_takes_all_with_it(void **state)
+{
+	struct daemon d = start("", NULL);
+
+	expect_serving(&d);
+	kill(d.pid, SIGKILL);
+	assert_true(all_gone(&d));
+	ended(&d);
+	d = start("", NULL); /* over the socket that was left */
+	expect_serving(&d);
+	stop(&d);
+}
+
+static void a_second_daemon_is_refused(void **state)
+{
+	struct daemon d = start("", NULL), second;
+
+	expect_serving(&d);
+	second = start("", NULL);
+	expect(&second, "another posternd runs on the state folder");
+	assert_int_equal(WEXITSTATUS(ended(&second)), err_code_exit(ERR_UNAVAILABLE));
+	text_len = text_read = 0;
+	stop(&d);
+}
+
+static void control_may_end_a_gate(void **state)
+{
+	struct daemon d = start("end-gate", NULL);
+	char want[32];
+	int pid;
+
+	assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid), 1);
+	snprintf(want, sizeof want, "gone 1 %d", pid);
+	expect(&d, want);
+	expect(&d, "up 1 ");
+	stop(&d);
+	assert_null(strstr(text, "gone 0 ")); /* index and pid must both be right */
+}
+
+static void a_hostile_gate_is_ended(void **state)
+{
+	struct daemon d = start("gate-hostile", NULL);
+
+	expect(&d, "broke the contract");
+	expect(&d, "gone 0 ");
+	expect(&d, "up 0 ");
+	stop(&d);
+}
+
+static void a_gate_that_stays_is_killed(void **state)
+{
+	struct daemon d = start("gate-stays", NULL);
+
+	expect_serving(&d);
+	kill(d.pid, SIGINT);
+	expect(&d, "did not stop in time");
+	expect(&d, "control stops");
+	assert_int_equal(ended(&d), 0);
+}
+
+static void tables_file(bool there)
+{
+	char path[96];
+
+	snprintf(path, sizeof path, "%s/state/tables/data.mdb", dir);
+	if (there)
+		close(open(path, O_WRONLY | O_CREAT, 0600));
+	else
+		unlink(path);
+}
+
+static void without_control_and_tables_it_gives_up(void **state)
+{
+	struct daemon d = start("control-dies", NULL);
+
+	expect(&d, "no tables of an earlier run");
+	assert_int_equal(WEXITSTATUS(ended(&d)), 1);
+}
+
+static void without_control_gates_serve_by_their_tables(void **state)
+{
+	static const char *const ways[] = {"control-dies", "control-hangs"};
+
+	tables_file(true);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		struct daemon d = start(ways[i], NULL);
+
+		expect(&d, "the gates start with the tables");
+		expect(&d, "gate ");
+		kill(d.pid, SIGTERM);
+		expect(&d, "gate ");
+		assert_true(all_gone(&d));
+		assert_int_equal(ended(&d), 0);
+	}
+	tables_file(false);
+}
+
+static void probes_end_as_they_should(void **state)
+{
+	struct daemon d;
+
+	d = start("", "--probe=parent:ptrace");
+	assert_int_equal(WTERMSIG(ended(&d)), SIGSYS);
+	d = start("", "--probe=control:open");
+	expect(&d, "probe open: errno 13");
+	assert_true(all_gone(&d));
+	assert_int_equal(WEXITSTATUS(ended(&d)), SANDBOX_PROBE_REFUSED);
+	d = start("", "--probe=gate:execve");
+	expect(&d, "signal=SYS");
+	assert_true(all_gone(&d));
+	assert_int_equal(WEXITSTATUS(ended(&d)), 128 + SIGSYS);
+}
+
+static int dir_make(void **state)
+{
+	snprintf(dir, sizeof dir, "/tmp/postern-test-XXXXXX");
+	return mkdtemp(dir) && !chmod(dir, 0755) ? 0 : -1;
+}
+
+static int dir_remove(void **state)
+{
+	static const char *const names[] = {
+		"state/store", "state/tables", "state/lock", "state", "run/api.sock", "run", ""};
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+		(void)remove(path);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_starts_and_stops),
+		cmocka_unit_test(gates_share_the_port),
+		cmocka_unit_test(a_killed_gate_comes_back),
+		cmocka_unit_test(a_killed_control_finds_the_same_gates),
+		cmocka_unit_test(a_killed_parent_takes_all_with_it),
+		cmocka_unit_test(a_second_daemon_is_refused),
+		cmocka_unit_test(control_may_end_a_gate),
+		cmocka_unit_test(a_hostile_gate_is_ended),
+		cmocka_unit_test(a_gate_that_stays_is_killed),
+		cmocka_unit_test(without_control_and_tables_it_gives_up),
+		cmocka_unit_test(without_control_gates_serve_by_their_tables),
+		cmocka_unit_test(probes_end_as_they_should),
+	};
+
+	if (argc > 1 && !strcmp(argv[1], "--role"))
+		return role_main(argc, argv);
+	return cmocka_run_group_tests(tests, dir_make, dir_remove);
+}
