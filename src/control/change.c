@@ -39,6 +39,24 @@ void change_result_done(struct change_result *res)
 
 /* --- checking --------------------------------------------------------------------------------------------- */
 
+static int expect_failed(const struct change_item *item, uint64_t expect, uint64_t at,
+			 struct err *e)
+{
+	if (expect == 0)
+		return err_set(e, ERR_CONFLICT, NULL, "%s \"%s\" exists already, at revision %llu",
+			       item->kind->name, item->name, (unsigned long long)at);
+	if (at == 0)
+		return err_set(
+			e, ERR_CONFLICT, NULL,
+			"%s \"%s\" does not exist, and this change expects it at revision %llu",
+			item->kind->name, item->name, (unsigned long long)expect);
+	return err_set(e, ERR_CONFLICT, NULL,
+		       "%s \"%s\" is at revision %llu, not at %llu as this change expects; "
+		       "read it again and decide anew",
+		       item->kind->name, item->name, (unsigned long long)at,
+		       (unsigned long long)expect);
+}
+
 /* What is there now, and is it at the revision that the caller expects? */
 static int item_load(struct control *c, const struct change_request *req, struct change_item *item,
 		     struct err *e)
@@ -59,11 +77,7 @@ static int item_load(struct control *c, const struct change_request *req, struct
 			       item->name);
 	}
 	if (req->expect != STORE_ANY && req->expect != at)
-		return err_set(e, ERR_CONFLICT, NULL,
-			       "%s \"%s\" is at revision %llu, not at %llu as this change "
-			       "expects; read it again and decide anew",
-			       item->kind->name, item->name, (unsigned long long)at,
-			       (unsigned long long)req->expect);
+		return expect_failed(item, req->expect, at, e);
 	item->expect = at;
 	return 0;
 }

@@ -22,10 +22,10 @@ struct store;
 struct store_object {
 	char *kind;
 	char *name;
-	uint32_t id;        /* small, dense, never reused while it may lie in a table: names the object there */
-	uint64_t revision;  /* of its last change */
+	uint32_t id;	   /* from 1, never used twice: names the object in the tables */
+	uint64_t revision; /* of its last change */
 	uint64_t created_us, updated_us; /* wall clock */
-	json_t *body;       /* the whole document, kind and name included; NULL if not asked for */
+	json_t *body; /* the whole document, kind and name included; NULL if not asked for */
 };
 void store_object_done(struct store_object *o);
 
@@ -44,7 +44,10 @@ const char *store_id(const struct store *s);
 /* -ERR_NOT_FOUND, -ERR_UNAVAILABLE. */
 int store_get(struct store *s, const char *kind, const char *name, struct store_object *ret_object,
 	      struct err *e) _must_check_;
-/* Every object of a kind (NULL: all), by kind and name. cb returns non-zero to stop, which is returned. */
+/*
+ * Every object of a kind (NULL: all), by kind and name. cb returns non-zero to stop, which is returned; it may call
+ * store_get(), but not list, put or delete.
+ */
 typedef int store_object_fn(const struct store_object *o, void *arg);
 int store_list(struct store *s, const char *kind, bool with_body, store_object_fn *cb, void *arg,
 	       struct err *e) _must_check_;
@@ -69,7 +72,12 @@ int store_put(struct store *s, const char *kind, const char *name, uint64_t expe
 int store_delete(struct store *s, const char *kind, const char *name, uint64_t expect,
 		 uint32_t *ret_id, struct err *e) _must_check_;
 
-/* All or nothing; on failure the transaction has been aborted. -ERR_UNAVAILABLE (disk full, I/O). */
+/*
+ * All or nothing; on failure the transaction has been aborted. -ERR_UNAVAILABLE (disk full, I/O; also if an earlier put or
+ * delete failed that way and the caller went on). Without any change in it, nothing is written and *ret_revision is the last
+ * one. After a failure what was asked may still turn up when the store is opened again, if the machine stops right then:
+ * the log had been written but not confirmed.
+ */
 int store_commit(struct store *s, uint64_t *ret_revision, struct err *e) _must_check_;
 void store_abort(struct store *s);
 
@@ -83,7 +91,8 @@ struct store_change {
 	const char *actor, *via;
 	uint64_t time_us;
 	int64_t enforced_ns; /* accepted to acknowledged by all; -1 if not (yet) known */
-	const json_t *body;  /* after the change, NULL for delete or when not asked for; borrowed for the call */
+	const json_t *
+		body; /* after the change, NULL for delete or when not asked for; borrowed for the call */
 };
 typedef int store_change_fn(const struct store_change *c, void *arg);
 
@@ -91,13 +100,13 @@ typedef int store_change_fn(const struct store_change *c, void *arg);
  * Changes with revision > after, oldest first, at most limit (0: all that are kept). name NULL: of all objects. If the
  * history no longer reaches back to `after`, *ret_gap is true (ret_gap may be NULL).
  */
-int store_history(struct store *s, uint64_t after, const char *kind, const char *name, uint32_t limit,
-		  bool with_body, store_change_fn *cb, void *arg, bool *ret_gap, struct err *e)
-	_must_check_;
+int store_history(struct store *s, uint64_t after, const char *kind, const char *name,
+		  uint32_t limit, bool with_body, store_change_fn *cb, void *arg, bool *ret_gap,
+		  struct err *e) _must_check_;
 
 /* Note how long the enforcement of a revision took; best effort, a failure only loses the figure. */
 void store_set_enforced(struct store *s, uint64_t revision, int64_t enforced_ns);
 
 /* The history is trimmed, oldest first, beyond these. */
-#define STORE_HISTORY_ROWS 100000
+#define STORE_HISTORY_ROWS  100000
 #define STORE_HISTORY_BYTES (256u << 20)

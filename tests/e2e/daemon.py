@@ -113,7 +113,7 @@ class Events:
 
 
 class Posternd:
-    """One daemon. `fixed` options are those of the class unless `options` has them too."""
+    """One daemon, with folders, ports and a log of its own."""
 
     separate_users = True  # conftest: false where we are root in a user namespace only
 
@@ -143,7 +143,8 @@ class Posternd:
         for l in self.listen:
             a += ["--listen", l]
         if self.separate_users:
-            a += ["--user-control", "2147480001", "--user-gate", "2147480002"]
+            for option, uid in (("--user-control", "2147480001"), ("--user-gate", "2147480002")):
+                a += [] if option in self.options else [option, uid]
         else:
             a += ["--no-separate-users", "--sandbox", "best-effort"]
         return a + [str(o) for o in self.options]

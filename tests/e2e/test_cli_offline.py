@@ -13,7 +13,7 @@ import termios
 
 import pytest
 
-from cli_stub import (CA, DOCUMENT, POSTERN, STATUS, api, cli, cluster, error, operation,  # noqa: F401
+from cli_stub import (DOCUMENT, POSTERN, STATUS, api, cli, cluster, error, operation,  # noqa: F401
                       result)
 
 

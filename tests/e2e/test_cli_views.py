@@ -6,7 +6,7 @@ import base64
 import json
 import re
 
-from cli_stub import CA, DOCUMENT, STATUS, api, cli, cluster, operation, result  # noqa: F401
+from cli_stub import CA, DOCUMENT, OLD, STATUS, api, cli, cluster, error, operation, result  # noqa: F401
 
 
 # --- looking -------------------------------------------------------------------------------------------------------

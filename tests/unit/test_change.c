@@ -182,11 +182,14 @@ static void test_expected_revision(void **state)
 	assert_int_equal(apply(&at, json_pack("[o]", cluster_of("a", "a.example", 0))), 1);
 	assert_int_equal(apply_as(&at, json_pack("[o]", cluster_of("a", "a.example", 1)), &res, &e),
 			 -ERR_CONFLICT);
-	assert_non_null(strstr(e.text, "at revision 1, not at 0"));
+	assert_non_null(strstr(e.text, "exists already, at revision 1"));
 	at.expect = 1;
 	assert_int_equal(apply(&at, json_pack("[o]", cluster_of("a", "a.example", 1))), 2);
 	assert_int_equal(apply(&at, json_pack("[o]", cluster_of("a", "a.example", 2))),
 			 -ERR_CONFLICT);
+	assert_int_equal(apply_as(&at, json_pack("[o]", cluster_of("n", "n.example", 0)), &res, &e),
+			 -ERR_CONFLICT);
+	assert_non_null(strstr(e.text, "does not exist"));
 	/* Also where nothing would change: the caller has seen something else. */
 	assert_int_equal(apply(&at, json_pack("[o]", cluster_of("a", "a.example", 1))),
 			 -ERR_CONFLICT);

@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -75,9 +76,9 @@ static void control_up(int *links)
 	if (*link >= 0)
 		close(*link);
 	*link = take_fd(&m.fds[0]);
-	SAY("up %u %d\n", up->index, up->pid);
+	SAY("@up %u %d\n", up->index, up->pid);
 	if (msg_send_body(*link, MSG_BELL, &bell))
-		SAY("bell failed\n");
+		SAY("@bell failed\n");
 	if (test_is("end-gate") && up->index == 1) {
 		struct msg_end_gate end = {.index = 1, .pid = up->pid};
 		struct msg_end_gate wrong = {.index = 0, .pid = up->pid};
@@ -92,10 +93,11 @@ static int stand_in_control(const struct options *o)
 	const enum role from[] = {ROLE_PARENT, ROLE_GATE, ROLE_GATE};
 	int links[] = {ROLE_PARENT_FD, -1, -1}, at;
 	const struct msg_empty empty = {0};
+	unsigned int acked = 0;
 	struct sandbox s;
 	struct err e;
 
-	SAY("control %d\n", getpid());
+	SAY("@control %d\n", getpid());
 	if (test_is("control-dies"))
 		return 3;
 	if (role_sandbox(o, ROLE_CONTROL, &s, &e) || sandbox_enter(&s, &e))
@@ -104,10 +106,10 @@ static int stand_in_control(const struct options *o)
 	while ((at = next(links, ARRAY_SIZE(links), from, ROLE_CONTROL)) >= 0) {
 		switch (m.type) {
 		case MSG_LISTENER_C:
-			SAY("listener %u\n", ((const struct msg_listener *)m.body)->kind);
+			SAY("@listener %u\n", ((const struct msg_listener *)m.body)->kind);
 			break;
 		case MSG_GO_CONTROL:
-			SAY("go cold=%u gates=%u\n", ((const struct msg_go_control *)m.body)->cold,
+			SAY("@go cold=%u gates=%u\n", ((const struct msg_go_control *)m.body)->cold,
 			    ((const struct msg_go_control *)m.body)->n_gates);
 			if (!test_is("control-hangs"))
 				(void)!msg_send_body(ROLE_PARENT_FD, MSG_READY, &empty);
@@ -116,14 +118,17 @@ static int stand_in_control(const struct options *o)
 			control_up(links);
 			break;
 		case MSG_GATE_GONE:
-			SAY("gone %u %d\n", ((const struct msg_gate_gone *)m.body)->index,
+			SAY("@gone %u %d\n", ((const struct msg_gate_gone *)m.body)->index,
 			    ((const struct msg_gate_gone *)m.body)->pid);
 			break;
 		case MSG_ACK:
-			SAY("ack %d\n", at - 1);
+			SAY("@ack %d\n", at - 1);
+			acked |= 1u << at;
+			if (acked == 6)
+				SAY("@serving\n");
 			break;
 		case MSG_STOP_CONTROL:
-			SAY("control stops\n");
+			SAY("@control stops\n");
 			return 0;
 		default:
 			break;
@@ -148,7 +153,7 @@ static int stand_in_gate(const struct options *o)
 			links[1] = take_fd(&m.fds[0]);
 			break;
 		case MSG_LISTENER:
-			SAY("gate %u listener %u\n", o->gate_index,
+			SAY("@gate %u listener %u\n", o->gate_index,
 			    ((const struct msg_listener *)m.body)->port);
 			break;
 		case MSG_GO_GATE:
@@ -161,7 +166,7 @@ static int stand_in_gate(const struct options *o)
 		case MSG_CONTROL_LINK:
 			close(links[1]);
 			links[1] = take_fd(&m.fds[0]);
-			SAY("gate %u relinked\n", o->gate_index);
+			SAY("@gate %u relinked\n", o->gate_index);
 			break;
 		case MSG_BELL:
 			(void)!msg_send_body(links[1], MSG_ACK, &ack);
@@ -169,7 +174,7 @@ static int stand_in_gate(const struct options *o)
 		case MSG_STOP_GATE:
 			if (test_is("gate-stays"))
 				break;
-			SAY("gate %u stops\n", o->gate_index);
+			SAY("@gate %u stops\n", o->gate_index);
 			return 0;
 		default:
 			break;
@@ -193,7 +198,8 @@ static int role_main(int argc, char **argv)
 		return stand_in_control(&o);
 	if (o.role == ROLE_GATE)
 		return stand_in_gate(&o);
-	o.listen[0].port = o.metrics.port = 0; /* free ones, which the command line has no word for */
+	o.listen[0].port = o.metrics.port =
+		0; /* free ones, which the command line has no word for */
 	return parent_main(&o, argv);
 }
 
@@ -230,6 +236,7 @@ static struct daemon start(const char *what, const char *extra)
 			ARG("--no-separate-users");
 		if (extra)
 			ARG(extra);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setenv("POSTERN_TEST", what, 1);
 		dup2(p[1], STDERR_FILENO);
 		_exit(role_main(argc, argv));
@@ -290,10 +297,7 @@ static bool all_gone(struct daemon *d)
 
 static void expect_serving(struct daemon *d)
 {
-	bool acked[GATES] = {false};
-
-	while (!acked[0] || !acked[1])
-		acked[expect(d, "ack ")[4] - '0'] = true;
+	expect(d, "@serving");
 }
 
 static void stop(struct daemon *d)
@@ -301,7 +305,7 @@ static void stop(struct daemon *d)
 	char path[96];
 
 	kill(d->pid, SIGTERM);
-	expect(d, "control stops");
+	expect(d, "@control stops");
 	assert_int_equal(ended(d), 0);
 	snprintf(path, sizeof path, "%s/run/api.sock", dir);
 	assert_int_equal(access(path, F_OK), -1);
@@ -313,10 +317,10 @@ static void it_starts_and_stops(void **state)
 	char path[96];
 	struct stat st;
 
-	expect(&d, "listener 1");
-	expect(&d, "listener 2");
-	expect(&d, "go cold=1 gates=2");
-	expect(&d, "up 0 ");
+	expect(&d, "@listener 1");
+	expect(&d, "@listener 2");
+	expect(&d, "@go cold=1 gates=2");
+	expect(&d, "@up 0 ");
 	expect_serving(&d);
 	snprintf(path, sizeof path, "%s/run/api.sock", dir);
 	assert_int_equal(stat(path, &st), 0);
@@ -331,15 +335,16 @@ static void it_starts_and_stops(void **state)
 static void gates_share_the_port(void **state)
 {
 	struct daemon d = start("", NULL);
-	unsigned int ports[2] = {0};
+	unsigned int ports[2] = {0}, gate[2] = {0};
 
+	/* The lines of the gates come in any order, around those of control. */
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(
-			sscanf(strchr(expect(&d, " listener "), 'l'), "listener %u", &ports[i]), 1),
-			i -= ports[i] < 3; /* control's have kinds there */
+			sscanf(expect(&d, "@gate "), "@gate %u listener %u", &gate[i], &ports[i]),
+			2);
+	assert_int_not_equal(gate[0], gate[1]);
 	assert_true(ports[0] > 1024);
 	assert_int_equal(ports[0], ports[1]);
-	expect_serving(&d);
 	stop(&d);
 }
 
@@ -349,14 +354,14 @@ static void a_killed_gate_comes_back(void **state)
 	char want[32];
 	int pid;
 
-	assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid), 1);
+	assert_int_equal(sscanf(expect(&d, "@up 1 "), "@up 1 %d", &pid), 1);
 	expect_serving(&d);
 	for (int i = 0; i < 3; i++) {
 		kill(pid, SIGKILL);
-		snprintf(want, sizeof want, "gone 1 %d", pid);
+		snprintf(want, sizeof want, "@gone 1 %d", pid);
 		expect(&d, want);
-		assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid), 1);
-		expect(&d, "ack 1");
+		assert_int_equal(sscanf(expect(&d, "@up 1 "), "@up 1 %d", &pid), 1);
+		expect(&d, "@ack 1");
 	}
 	stop(&d);
 }
@@ -366,14 +371,14 @@ static void a_killed_control_finds_the_same_gates(void **state)
 	struct daemon d = start("", NULL);
 	int control, pid[GATES], again;
 
-	assert_int_equal(sscanf(expect(&d, "control "), "control %d", &control), 1);
-	assert_int_equal(sscanf(expect(&d, "up 0 "), "up 0 %d", &pid[0]), 1);
-	assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid[1]), 1);
+	assert_int_equal(sscanf(expect(&d, "@control "), "@control %d", &control), 1);
+	assert_int_equal(sscanf(expect(&d, "@up 0 "), "@up 0 %d", &pid[0]), 1);
+	assert_int_equal(sscanf(expect(&d, "@up 1 "), "@up 1 %d", &pid[1]), 1);
 	for (int i = 0; i < 2; i++) {
 		kill(control, SIGKILL);
-		assert_int_equal(sscanf(expect(&d, "control "), "control %d", &control), 1);
-		expect(&d, "go cold=0");
-		assert_int_equal(sscanf(expect(&d, "up 0 "), "up 0 %d", &again), 1);
+		assert_int_equal(sscanf(expect(&d, "@control "), "@control %d", &control), 1);
+		expect(&d, "@go cold=0");
+		assert_int_equal(sscanf(expect(&d, "@up 0 "), "@up 0 %d", &again), 1);
 		assert_int_equal(again, pid[0]);
 		expect_serving(&d);
 	}
@@ -412,12 +417,12 @@ static void control_may_end_a_gate(void **state)
 	char want[32];
 	int pid;
 
-	assert_int_equal(sscanf(expect(&d, "up 1 "), "up 1 %d", &pid), 1);
-	snprintf(want, sizeof want, "gone 1 %d", pid);
+	assert_int_equal(sscanf(expect(&d, "@up 1 "), "@up 1 %d", &pid), 1);
+	snprintf(want, sizeof want, "@gone 1 %d", pid);
 	expect(&d, want);
-	expect(&d, "up 1 ");
+	expect(&d, "@up 1 ");
 	stop(&d);
-	assert_null(strstr(text, "gone 0 ")); /* index and pid must both be right */
+	assert_null(strstr(text, "@gone 0 ")); /* index and pid must both be right */
 }
 
 static void a_hostile_gate_is_ended(void **state)
@@ -425,8 +430,8 @@ static void a_hostile_gate_is_ended(void **state)
 	struct daemon d = start("gate-hostile", NULL);
 
 	expect(&d, "broke the contract");
-	expect(&d, "gone 0 ");
-	expect(&d, "up 0 ");
+	expect(&d, "@gone 0 ");
+	expect(&d, "@up 0 ");
 	stop(&d);
 }
 
@@ -437,7 +442,7 @@ static void a_gate_that_stays_is_killed(void **state)
 	expect_serving(&d);
 	kill(d.pid, SIGINT);
 	expect(&d, "did not stop in time");
-	expect(&d, "control stops");
+	expect(&d, "@control stops");
 	assert_int_equal(ended(&d), 0);
 }
 
@@ -469,9 +474,9 @@ static void without_control_gates_serve_by_their_tables(void **state)
 		struct daemon d = start(ways[i], NULL);
 
 		expect(&d, "the gates start with the tables");
-		expect(&d, "gate ");
+		expect(&d, "@gate ");
 		kill(d.pid, SIGTERM);
-		expect(&d, "gate ");
+		expect(&d, "@gate ");
 		assert_true(all_gone(&d));
 		assert_int_equal(ended(&d), 0);
 	}

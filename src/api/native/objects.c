@@ -187,8 +187,12 @@ static int document_take(const struct request *r, json_t **ret_doc, struct err *
 	json_t *docs;
 	int ret = request_documents(r, &docs, e);
 
-	if (ret < 0)
+	if (ret < 0) {
+		/* There is one document only: no need to say which. */
+		if (strcmp(e->path, "[0]") == 0)
+			e->path[0] = '\0';
 		return ret;
+	}
 	if (json_array_size(docs) == 1)
 		*ret_doc = json_incref(json_array_get(docs, 0));
 	else
