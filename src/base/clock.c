@@ -35,9 +35,10 @@ uint64_t clock_wall_us(void)
 static void date_of(uint64_t days, unsigned *ret_year, unsigned *ret_month, unsigned *ret_day)
 {
 	const uint64_t era_days = 146097; /* 400 years */
-	uint64_t z = days + 719468;       /* since 0000-03-01 */
+	uint64_t z = days + 719468;	  /* since 0000-03-01 */
 	uint64_t era = z / era_days, day_of_era = z % era_days;
-	uint64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	uint64_t year =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	uint64_t day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
 	uint64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
 
@@ -53,7 +54,8 @@ char *clock_format(uint64_t wall_us, char dst[CLOCK_TEXT_MAX])
 	unsigned year, month, day, of_day = (unsigned)(s % 86400);
 
 	date_of(s / 86400, &year, &month, &day);
-	(void)snprintf(dst, CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000, month % 100, day % 100,
-		       of_day / 3600 % 24, of_day / 60 % 60, of_day % 60, (unsigned)(wall_us / 1000u % 1000u));
+	(void)snprintf(dst, CLOCK_TEXT_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000,
+		       month % 100, day % 100, of_day / 3600 % 24, of_day / 60 % 60, of_day % 60,
+		       (unsigned)(wall_us / 1000u % 1000u));
 	return dst;
 }

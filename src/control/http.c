@@ -227,7 +227,7 @@ static bool is_refused_early(const struct request *r)
 	if (!r->body_refused)
 		return false;
 	return request_header(r, "Expect") ||
-	       (length && strtoull(length, NULL, 10) > HTTP_DISCARD_BYTES);
+	       (length && strtoull(length, NULL, 10) > HTTP_MUCH_BYTES);
 }
 
 /* Called with the headers, then for each piece of the body, then at its end, and once more when resumed. */
@@ -341,6 +341,12 @@ _printf_(2, 0) static void log_mhd(void *cls, const char *fmt, va_list args)
 	log_event(LOG_DEBUG, "api.http", LF_STR("message", text));
 }
 
+/* A zero byte would end the name for us and not for whoever looks at the request: it stays "%00", which no name has. */
+static size_t unescape(void *cls, struct MHD_Connection *connection, char *s)
+{
+	return strstr(s, "%00") ? strlen(s) : MHD_http_unescape(s);
+}
+
 /* --- daemons ---------------------------------------------------------------------------------------------- */
 
 static void daemon_ready(struct source *s, uint32_t events)
@@ -359,12 +365,13 @@ static struct MHD_Daemon *daemon_start(struct control *c, int fd, bool is_api)
 
 	if (!is_api)
 		options[0].option = MHD_OPTION_END;
-	return MHD_start_daemon(flags, 0, NULL, NULL, is_api ? access_api : access_metrics, c,
-				MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL, MHD_OPTION_LISTEN_SOCKET,
-				fd, MHD_OPTION_CONNECTION_LIMIT, max, MHD_OPTION_CONNECTION_TIMEOUT,
-				(unsigned)HTTP_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				(size_t)POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
-				MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, is_api ? access_api : access_metrics, c,
+		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape,
+		NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, max,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
+		completed, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 int http_listen(struct control *c, int fd, bool is_api, struct err *e)

@@ -16,8 +16,10 @@
 #define HTTP_METRICS_MAX      32
 #define HTTP_IDLE_S	      60
 #define HTTP_BODIES_BYTES_MAX (384u << 20) /* of all requests under way */
-#define HTTP_DISCARD_BYTES \
-	(1u << 20) /* of a body that nobody wants, before the connection is closed */
+/* A refused body: announced as longer than this, it is not waited for ... */
+#define HTTP_MUCH_BYTES (1u << 20)
+/* ... and no more than this of it is read and forgotten before the connection is closed. */
+#define HTTP_DISCARD_BYTES (32u << 20)
 
 struct MHD_Daemon;
 struct control;

@@ -30,10 +30,11 @@ static struct gate_cluster *cluster_new(struct worker *w, uint32_t id)
 		uint32_t n = w->n_clusters ? w->n_clusters : 64;
 		while (n <= id)
 			n *= 2;
-		struct gate_cluster **grown = reallocarray(w->clusters, n, sizeof *grown);
+		const size_t entry = sizeof(void *);
+		struct gate_cluster **grown = reallocarray(w->clusters, n, entry);
 		if (!grown)
 			return NULL;
-		memset(grown + w->n_clusters, 0, (n - w->n_clusters) * sizeof *grown);
+		memset(grown + w->n_clusters, 0, (n - w->n_clusters) * entry);
 		w->clusters = grown;
 		w->n_clusters = n;
 	}
@@ -65,7 +66,7 @@ void upstream_release(struct worker *w, struct gate_upstream *u)
 
 static struct gate_upstream *upstream_find(struct gate_cluster *c, const struct tables_upstream *t)
 {
-	list_foreach(it, &c->upstreams) {
+	list_foreach (it, &c->upstreams) {
 		struct gate_upstream *u = container_of(it, struct gate_upstream, node);
 		if (u->port == t->port && addr_is_equal(&u->addr, &t->addr))
 			return u;
@@ -76,7 +77,7 @@ static struct gate_upstream *upstream_find(struct gate_cluster *c, const struct 
 /* Make c's upstreams those of the record; one that stays keeps its state and connections. */
 static int upstreams_sync(struct worker *w, struct gate_cluster *c)
 {
-	list_foreach(it, &c->upstreams)
+	list_foreach (it, &c->upstreams)
 		container_of(it, struct gate_upstream, node)->gone = true;
 	for (uint8_t i = 0; i < c->record.n_upstreams; i++) {
 		const struct tables_upstream *t = &c->record.upstreams[i];
@@ -97,7 +98,7 @@ static int upstreams_sync(struct worker *w, struct gate_cluster *c)
 			u->state = UPSTREAM_UNKNOWN;
 		health_start(w, u);
 	}
-	list_foreach(it, &c->upstreams) {
+	list_foreach (it, &c->upstreams) {
 		struct gate_upstream *u = container_of(it, struct gate_upstream, node);
 		if (u->gone)
 			health_stop(w, u);
@@ -167,7 +168,7 @@ void clusters_done(struct worker *w)
 		if (!c)
 			continue;
 		assert(list_is_empty(&c->connections) && list_is_empty(&c->names));
-		list_foreach(it, &c->upstreams)
+		list_foreach (it, &c->upstreams)
 			upstream_free(w, container_of(it, struct gate_upstream, node));
 		free(c);
 	}
@@ -180,7 +181,7 @@ struct gate_name *cluster_name_get(struct gate_cluster *c, const char *name, siz
 {
 	int looked = 0;
 
-	list_foreach(it, &c->names) {
+	list_foreach (it, &c->names) {
 		struct gate_name *n = container_of(it, struct gate_name, node);
 		if (looked++ == NAMES_SHARED)
 			break;
@@ -223,7 +224,7 @@ struct gate_upstream *cluster_pick(struct gate_cluster *c, uint16_t tried)
 {
 	struct gate_upstream *best = NULL;
 
-	list_foreach(it, &c->upstreams) {
+	list_foreach (it, &c->upstreams) {
 		struct gate_upstream *u = container_of(it, struct gate_upstream, node);
 		if (u->gone || tried >> u->index & 1)
 			continue;

@@ -339,7 +339,7 @@ void connection_upstream_ready(struct worker *w, struct connection *c, uint32_t 
 			upstream_connected(w, c);
 		if (c->state != CONN_ANSWER)
 			return;
-		/* fall through */
+		__attribute__((fallthrough));
 	case CONN_ANSWER:
 		side_events(&c->side[1], events);
 		upstream_answer(w, c, events);

@@ -69,7 +69,7 @@ static void connection_dump(struct worker *w, struct dump *d, const struct conne
 
 static void list_dump(struct worker *w, struct dump *d, struct list *connections)
 {
-	list_foreach(it, connections)
+	list_foreach (it, connections)
 		connection_dump(w, d, container_of(it, struct connection, node));
 }
 
@@ -94,13 +94,13 @@ static void cluster_dump(struct dump *d, struct gate_cluster *c)
 	r.cut = c->cut;
 	r.bytes_up = c->bytes_up;
 	r.bytes_down = c->bytes_down;
-	list_foreach(it, &c->connections) {
+	list_foreach (it, &c->connections) {
 		const struct connection *conn = container_of(it, struct connection, node);
 		r.bytes_up += conn->bytes[0];
 		r.bytes_down += conn->bytes[1];
 	}
 	r.n_upstreams = c->record.n_upstreams;
-	list_foreach(it, &c->upstreams) {
+	list_foreach (it, &c->upstreams) {
 		const struct gate_upstream *u = container_of(it, struct gate_upstream, node);
 		if (u->gone || u->index >= ARRAY_SIZE(r.upstreams))
 			continue;

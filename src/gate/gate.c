@@ -7,8 +7,8 @@
 #include "gate/link.h"
 #include "gate/worker.h"
 #include "proc/msg.h"
-#include "proc/sandbox.h"
 #include "proc/quota_layout.h"
+#include "proc/sandbox.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -85,7 +85,9 @@ static int setup_receive(int parent_fd, struct gate_setup *s, struct setup_liste
 		}
 		msg_done(&received);
 	}
-	return s->started && s->n_gates && s->n_gates <= GATES_MAX && s->index < s->n_gates ? 0 : -EPROTO;
+	return s->started && s->n_gates && s->n_gates <= GATES_MAX && s->index < s->n_gates
+		       ? 0
+		       : -EPROTO;
 }
 
 static void *memory_map(int fd, size_t size)
@@ -171,7 +173,8 @@ int gate_main(const struct options *o, int parent_fd)
 	    link_parent(&worker, parent_fd) < 0)
 		return 1;
 	for (size_t i = 0; i < n_listeners; i++)
-		if (listener_add(&worker, listeners[i].fd, &listeners[i].addr, listeners[i].port) < 0)
+		if (listener_add(&worker, listeners[i].fd, &listeners[i].addr, listeners[i].port) <
+		    0)
 			return 1;
 	serve(&worker, setup.control_fd);
 	worker_done(&worker);

@@ -17,8 +17,8 @@ enum gate_reason judge_name(struct worker *w, const char *name, size_t len,
 /* What a cluster says of sources, read once for any number of them. Valid until the batch's snapshot is let go. */
 struct judgement {
 	enum gate_reason reason; /* not REASON_NONE: nobody, because of this */
-	bool open;               /* everybody */
-	struct rangeset ranges;  /* else: these */
+	bool open;		 /* everybody */
+	struct rangeset ranges;	 /* else: these */
 };
 /* The cluster's record must be up to date. */
 void judge_begin(struct worker *w, struct gate_cluster *c, struct judgement *ret_judgement);

@@ -16,7 +16,8 @@ static void dump_answer(struct worker *w, struct msg *m)
 	const struct msg_dump *ask = m->body;
 	struct msg_dumped answer = {.request = ask->request, .kind = ask->kind};
 
-	answer.error = (uint32_t)dump_write(w, (enum dump_kind)ask->kind, m->fds[0], &answer.records);
+	answer.error =
+		(uint32_t)dump_write(w, (enum dump_kind)ask->kind, m->fds[0], &answer.records);
 	if (msg_send_body(w->control.fd, MSG_DUMPED, &answer) < 0)
 		log_event(LOG_WARN, "dump.unanswered", LF_UINT("request", ask->request));
 }

@@ -23,7 +23,8 @@ struct pipes {
 };
 
 void pipes_init(struct pipes *p, uint32_t max);
-void pipes_done(struct pipes *p); /* idle ones; those in use are their holders' to give back first */
+void pipes_done(
+	struct pipes *p); /* idle ones; those in use are their holders' to give back first */
 struct pipe *pipes_get(struct pipes *p);
 /* Take back. One that still holds bytes is closed: they belonged to a connection that is gone. NULL is fine. */
 void pipes_put(struct pipes *p, struct pipe *pipe);

@@ -17,7 +17,8 @@ static _Atomic uint64_t *slot_tag(const struct quota *q, uint32_t slot)
 
 static _Atomic uint32_t *slot_count(const struct quota *q, uint32_t slot, uint32_t gate)
 {
-	return (_Atomic uint32_t *)(void *)(q->base + (size_t)slot * q->stride + 8 + 4 * (size_t)gate);
+	return (_Atomic uint32_t *)(void *)(q->base + (size_t)slot * q->stride + 8 +
+					    4 * (size_t)gate);
 }
 
 static uint64_t slot_sum(const struct quota *q, uint32_t slot)
@@ -80,7 +81,8 @@ static uint32_t bucket_find(struct quota *q, uint32_t first, uint64_t tag)
 		uint64_t old = atomic_load(slot_tag(q, s));
 		if (!s || slot_sum(q, s))
 			continue;
-		if (atomic_compare_exchange_strong(slot_tag(q, s), &old, tag) && slot_enter(q, s, tag))
+		if (atomic_compare_exchange_strong(slot_tag(q, s), &old, tag) &&
+		    slot_enter(q, s, tag))
 			return s;
 	}
 	return QUOTA_NONE;

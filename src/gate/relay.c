@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 
 enum step {
-	STEP_GO,     /* nothing in the way: read on */
-	STEP_WAIT,   /* blocked on an event */
+	STEP_GO,   /* nothing in the way: read on */
+	STEP_WAIT, /* blocked on an event */
 	STEP_BROKEN,
-	STEP_ENDED,  /* this direction is over and delivered */
+	STEP_ENDED, /* this direction is over and delivered */
 };
 
 static bool would_block(void)
@@ -164,7 +164,8 @@ static enum step read_copy(struct worker *w, struct side *from, struct side *to,
 	if (sent == n)
 		return STEP_GO;
 	to->writable = false;
-	return leftover_keep(from, w->buffer + sent, (size_t)(n - sent)) < 0 ? STEP_BROKEN : STEP_GO;
+	return leftover_keep(from, w->buffer + sent, (size_t)(n - sent)) < 0 ? STEP_BROKEN
+									     : STEP_GO;
 }
 
 static void pipe_let_go(struct worker *w, struct side *from)

@@ -48,7 +48,7 @@ static void connection_judge(struct worker *w, struct connection *c, const struc
 /* Do the names by which connections came still lead to this cluster? */
 static void names_judge(struct worker *w, struct gate_cluster *c)
 {
-	list_foreach(it, &c->names) {
+	list_foreach (it, &c->names) {
 		struct gate_name *n = container_of(it, struct gate_name, node);
 		struct gate_cluster *now = NULL;
 		enum gate_reason reason = judge_name(w, n->text, n->len, &now);
@@ -69,7 +69,7 @@ static int cluster_judge(uint32_t id, void *arg)
 		return 0;
 	names_judge(w, c);
 	judge_begin(w, c, &judgement);
-	list_foreach(it, &c->connections)
+	list_foreach (it, &c->connections)
 		connection_judge(w, container_of(it, struct connection, node), &judgement);
 	return 0;
 }

@@ -61,7 +61,7 @@ static void slot_run(struct timers *w, uint64_t tick, uint64_t now_ms, timer_fn 
 
 	/* Moved aside, so that a callback may set a timer into this very slot. */
 	list_init(&due);
-	list_foreach(it, &w->slot[i]) {
+	list_foreach (it, &w->slot[i]) {
 		struct timer *t = container_of(it, struct timer, node);
 		if (t->deadline_ms <= now_ms) {
 			list_remove(it);

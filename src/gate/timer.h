@@ -12,18 +12,18 @@
 #include <stdint.h>
 
 #define TIMER_TICK_MS 32
-#define TIMER_SLOTS 512
+#define TIMER_SLOTS   512
 
 struct timer {
 	struct list node;
 	uint64_t deadline_ms : 56; /* monotonic */
-	uint64_t kind : 8;         /* the owner's: what the timer is embedded in */
+	uint64_t kind : 8;	   /* the owner's: what the timer is embedded in */
 };
 
 struct timers {
 	struct list slot[TIMER_SLOTS];
 	uint64_t busy[TIMER_SLOTS / 64]; /* a bit per slot that may hold something */
-	uint64_t tick;                   /* every tick before this one has been run */
+	uint64_t tick;			 /* every tick before this one has been run */
 };
 
 typedef void timer_fn(struct timer *t, void *arg);

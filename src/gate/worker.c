@@ -25,7 +25,8 @@ static uint32_t connections_max(const struct options *o)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		limit.rlim_cur = 1024;
 	/* Two descriptors a connection. With a very low limit half of it serves. */
-	uint64_t room = limit.rlim_cur > 2 * reserved ? limit.rlim_cur - reserved : limit.rlim_cur / 2;
+	uint64_t room =
+		limit.rlim_cur > 2 * reserved ? limit.rlim_cur - reserved : limit.rlim_cur / 2;
 	uint64_t max = room / 2 ? room / 2 : 1;
 	if (o->max_connections && o->max_connections < max)
 		max = o->max_connections;
@@ -74,11 +75,9 @@ static void all_close(struct worker *w)
 
 static void upstreams_reap(struct worker *w)
 {
-	while (!list_is_empty(&w->dead_upstreams)) {
-		struct list *it = w->dead_upstreams.next;
-		list_remove(it);
+	list_foreach(it, &w->dead_upstreams)
 		free(container_of(it, struct gate_upstream, node));
-	}
+	list_init(&w->dead_upstreams);
 }
 
 static void run_queue(struct worker *w)

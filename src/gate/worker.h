@@ -25,14 +25,17 @@
 #include <stdbool.h>
 
 #define BATCH_EVENTS 256
-#define COPY_BYTES 16384     /* one read by copy; a read that fills it turns the direction to splice */
-#define ACCEPT_BURST 64      /* connections taken from one listener per batch */
-#define PUMP_BUDGET 8        /* reads per direction and turn, so that one bulk stream cannot starve the rest */
-#define CUT_SLICE 64         /* connections reset per batch, so that a large cut does not stall the others */
-#define SETTLE_MS 30000      /* age at which an upstream socket gets TCP keepalive: short connections never pay for it */
-#define CLIENT_WAIT_MS 100   /* pause before accepting again when descriptors have run out */
-#define RESERVED_FDS 64      /* descriptors kept for listeners, links, tables and dumps */
-#define HELLO_BUFFER (PROXY_HEADER_MAX + CLIENT_HELLO_MAX)
+#define COPY_BYTES   16384 /* one read by copy; a read that fills it turns the direction to splice */
+#define ACCEPT_BURST 64	   /* connections taken from one listener per batch */
+#define PUMP_BUDGET \
+	8 /* reads per direction and turn, so that one bulk stream cannot starve the rest */
+#define CUT_SLICE \
+	64 /* connections reset per batch, so that a large cut does not stall the others */
+#define SETTLE_MS \
+	30000 /* age at which an upstream socket gets TCP keepalive: short connections never pay for it */
+#define CLIENT_WAIT_MS 100 /* pause before accepting again when descriptors have run out */
+#define RESERVED_FDS   64  /* descriptors kept for listeners, links, tables and dumps */
+#define HELLO_BUFFER   (PROXY_HEADER_MAX + CLIENT_HELLO_MAX)
 
 /* What epoll hands back: a pointer whose low bits say what it points at. */
 enum event_tag { TAG_CLIENT = 0, TAG_UPSTREAM = 1, TAG_SOURCE = 2, TAG_MASK = 3 };
@@ -86,12 +89,12 @@ struct gate_name {
 struct gate_cluster {
 	uint32_t id;
 	bool in_tables;
-	bool ranges_verified;  /* for record.generation */
+	bool ranges_verified; /* for record.generation */
 	struct tables_cluster record;
 	struct list upstreams; /* struct gate_upstream */
 	struct list connections;
-	struct list names;     /* struct gate_name */
-	struct list changed;   /* in a sweep's list */
+	struct list names;   /* struct gate_name */
+	struct list changed; /* in a sweep's list */
 	uint64_t admitted, refused, cut, bytes_up, bytes_down;
 	uint32_t n_connections;
 };
@@ -105,10 +108,11 @@ struct leftover {
 struct side {
 	int fd;
 	uint8_t readable; /* READABLE_* */
-	bool writable, eof, shut; /* eof: it will send no more. shut: we have told it that the other will not */
-	bool bulk;                /* what comes from this side goes by splice */
-	struct pipe *pipe;        /* from this side to the other, while bulk is in flight */
-	struct leftover *left;    /* from this side to the other */
+	bool writable, eof,
+		shut; /* eof: it will send no more. shut: we have told it that the other will not */
+	bool bulk;    /* what comes from this side goes by splice */
+	struct pipe *pipe;     /* from this side to the other, while bulk is in flight */
+	struct leftover *left; /* from this side to the other */
 };
 enum { READABLE_NO, READABLE_YES, READABLE_TO_EOF };
 
@@ -122,10 +126,10 @@ enum conn_state {
 	CONN_PROXY,   /* from a trusted balancer: PROXY header not complete */
 	CONN_HELLO,   /* ClientHello not complete */
 	CONN_CONNECT, /* judged; TCP handshake with an upstream */
-	CONN_ANSWER,  /* ClientHello sent, not a byte of answer: another upstream can still be tried */
+	CONN_ANSWER, /* ClientHello sent, not a byte of answer: another upstream can still be tried */
 	CONN_OPEN,
-	CONN_DOOMED,  /* forbidden: nothing is moved any more, the reset is due */
-	CONN_DEAD,    /* descriptors closed; freed at the end of the batch */
+	CONN_DOOMED, /* forbidden: nothing is moved any more, the reset is due */
+	CONN_DEAD,   /* descriptors closed; freed at the end of the batch */
 };
 
 /* The first bytes of a connection, kept until an upstream has answered them. */
@@ -137,19 +141,19 @@ struct hello_buffer {
 
 struct connection {
 	_Alignas(16) struct timer timer;
-	struct list node;  /* by state: worker.hellos, gate_cluster.connections, worker.doomed */
+	struct list node; /* by state: worker.hellos, gate_cluster.connections, worker.doomed */
 	struct connection *next; /* in the run queue or the dead list */
 	struct gate_cluster *cluster;
 	struct gate_upstream *upstream;
 	struct gate_name *name;
 	struct hello_buffer *hello; /* until the first answer */
-	struct side side[2];        /* 0 client, 1 upstream */
+	struct side side[2];	    /* 0 client, 1 upstream */
 	struct addr source;
 	uint64_t id, since_us, bytes[2];
-	uint64_t drain_until_ms;    /* 0: allowed */
+	uint64_t drain_until_ms; /* 0: allowed */
 	uint32_t quota_cluster, quota_source;
 	uint16_t source_port;
-	uint16_t tried;             /* upstream indexes tried, a bit each */
+	uint16_t tried; /* upstream indexes tried, a bit each */
 	uint8_t state, reason;
 	bool queued, in_epoll;
 };
@@ -162,9 +166,9 @@ struct event_limit {
 	uint32_t count, suppressed;
 };
 
-#define EVENT_BURST 50        /* of one kind and reason ... */
-#define EVENT_WINDOW_MS 1000  /* ... in this time; the rest is counted */
-#define EVENT_BATCH 64
+#define EVENT_BURST	50   /* of one kind and reason ... */
+#define EVENT_WINDOW_MS 1000 /* ... in this time; the rest is counted */
+#define EVENT_BATCH	64
 
 struct worker {
 	const struct options *options;
@@ -173,20 +177,20 @@ struct worker {
 	struct source parent, control; /* links; control.fd is -1 while control is away */
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_listeners;
-	bool listening;      /* listeners are in the event loop */
+	bool listening; /* listeners are in the event loop */
 	bool stopping;
 	struct timer accept_again;
 
 	struct tables *tables;
 	struct tables_snapshot *snapshot; /* this batch's, or NULL */
-	uint64_t generation;              /* judged: every connection stands by it */
-	uint64_t acked;                   /* ... and what it forbids has been reset */
-	uint64_t rung_ns;                 /* when the bell of a generation not yet acknowledged came; 0: none */
-	struct msg_ack sweep;             /* figures of the sweep under way */
+	uint64_t generation;		  /* judged: every connection stands by it */
+	uint64_t acked;			  /* ... and what it forbids has been reset */
+	uint64_t rung_ns;     /* when the bell of a generation not yet acknowledged came; 0: none */
+	struct msg_ack sweep; /* figures of the sweep under way */
 	bool bell;
 
 	struct gate_cluster **clusters; /* by id; NULL if never met */
-	uint32_t n_clusters;            /* length of the array */
+	uint32_t n_clusters;		/* length of the array */
 
 	struct list hellos; /* oldest first */
 	struct list doomed;
@@ -229,7 +233,8 @@ static inline void count_set(struct worker *w, enum gate_counter c, uint64_t v)
 
 /* worker.c */
 int worker_init(struct worker *w, const struct options *o, uint32_t index, uint32_t n_gates,
-		struct tables *tables, struct gate_counters *counters, void *quota_map) _must_check_;
+		struct tables *tables, struct gate_counters *counters, void *quota_map)
+	_must_check_;
 void worker_done(struct worker *w);
 int worker_watch(struct worker *w, struct source *s, uint32_t events) _must_check_;
 void worker_unwatch(struct worker *w, struct source *s); /* and close */

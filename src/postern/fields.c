@@ -68,6 +68,8 @@ char *value_format(const json_t *v)
 		return must_dup(json_string_value(v));
 	if (address && json_object_size(v) == (field(v, "port") ? 2 : 1))
 		return endpoint_text(address, port);
+	if (json_is_real(v))
+		return must_printf("%.6g", json_real_value(v));
 	s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
 	return s ? s : must_dup("?");
 }

@@ -104,7 +104,7 @@ EVENTS = [{"time": OLD, "event": "refused", "gate": 1, "cluster": "prod", "sourc
            "suppressed": 4},
           {"time": OLD, "event": "closed", "cluster": "prod", "source": "::1", "sourcePort": 7, "bytesUp": 10,
            "bytesDown": 2048, "durationMs": 1500, "upstream": "10.0.0.5:6443"},
-          {"time": OLD, "event": "enforced", "revision": 17}]
+          {"time": OLD, "event": "enforced", "revision": 17, "enforcedMs": 4.3869999999999996}]
 
 
 def test_events(cli, api):
@@ -118,7 +118,7 @@ def test_events(cli, api):
                  'asked for "prod\\x1b[2J"', "(gate 1)", "and 4 like it before"):
         assert text in lines[0], text
     assert "[::1]:7" in lines[1] and "after 1.5 s, 10 B up, 2.0 KiB down" in lines[1]
-    assert "revision=17" in lines[2]
+    assert lines[2].endswith("revision=17  enforcedMs=4.387")
     assert cli("events", "-o", "json").stdout.encode() == stream
 
 

@@ -140,11 +140,13 @@ def test_killed_whole_daemon_under_changes(make_postern, upstream):
     d.supervise()
     try:
         for _ in range(15):
-            before = writer.accepted
             time.sleep(rng.random() * 0.1)
-            d.process.kill()
-            wait_until("accepted again", lambda b=before: writer.accepted > b)
+            old = d.process
+            old.kill()
+            wait_until("another process", lambda o=old: d.process is not o)
             wait_until("up", d.is_up)
+            before = writer.accepted
+            wait_until("accepted again", lambda b=before: writer.accepted > b)
             writer.check()
     finally:
         writer.ending = True

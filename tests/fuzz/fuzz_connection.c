@@ -172,7 +172,7 @@ static void state_check(void)
 	struct gate_cluster *c = cluster_find(w, RIG_CLUSTER);
 	RIG_MUST(!c || (!c->n_connections && list_is_empty(&c->names)));
 	if (c)
-		list_foreach(it, &c->upstreams)
+		list_foreach (it, &c->upstreams)
 			RIG_MUST(!container_of(it, struct gate_upstream, node)->connections);
 }
 
@@ -201,7 +201,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	uint32_t source = trusted ? 0x0b000001 : allowed ? 0x0a000001 : 0xc0000201;
 	client = rig_connect(&rig, addr_v4(source));
 	if (flags & 16)
-		stream_send(&up, client, hello, client_hello_format(hello, sizeof hello, RIG_NAME, random));
+		stream_send(&up, client, hello,
+			    client_hello_format(hello, sizeof hello, RIG_NAME, random));
 	exchange();
 	while (cursor_left(&in))
 		operation(&in, flags);

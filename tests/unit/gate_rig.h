@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define RIG_CLUSTER 1
-#define RIG_NAME "rig.example.org"
+#define RIG_NAME    "rig.example.org"
 
 struct rig {
 	char dir[64];
@@ -38,12 +38,12 @@ struct rig {
 	uint64_t generation;
 };
 
-#define RIG_MUST(x)                                                                                \
-	do {                                                                                       \
-		if (!(x)) {                                                                        \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                    \
-			abort();                                                                   \
-		}                                                                                  \
+#define RIG_MUST(x)                                                             \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort();                                                \
+		}                                                               \
 	} while (0)
 
 /* Declare the one cluster anew: on or off, open to 10.0.0.0/8 and 2001:db8::/32, or deleted. */
@@ -72,7 +72,8 @@ static inline void rig_declare(struct rig *r, const struct tables_cluster *c, bo
 		RIG_MUST(!tables_put_name(r->writer, RIG_NAME, id, &e));
 	}
 	free(blob);
-	RIG_MUST(!tables_commit(r->writer, r->generation, "00112233445566778899aabbccddeeff", &id, 1, &e));
+	RIG_MUST(!tables_commit(r->writer, r->generation, "00112233445566778899aabbccddeeff", &id,
+				1, &e));
 }
 
 static inline struct tables_cluster rig_cluster(const struct rig *r)
@@ -120,7 +121,8 @@ static inline void rig_init(struct rig *r)
 	r->options.hello_timeout_ms = 5000;
 	r->options.pipes_max = 8;
 	r->options.keepalive_s = 60;
-	r->quota = mmap(NULL, quota_bytes(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	r->quota = mmap(NULL, quota_bytes(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
 	RIG_MUST(r->quota != MAP_FAILED);
 	RIG_MUST(!worker_init(&r->worker, &r->options, 0, 1, r->reader, &r->counters, r->quota));
 	r->worker.bell = true;

@@ -385,7 +385,7 @@ static bool naive_apply(const struct step *s, const struct naive *before, struct
 
 static void state_compare(const struct naive *m)
 {
-	char name[8], server[24];
+	char name[16], server[24];
 
 	for (int i = 0; i < N_NAMES; i++) {
 		struct store_object o = {0};

@@ -205,8 +205,9 @@ static void test_name_moves_to_another_cluster(void **state)
 	assert_int_equal(tables_begin(rig.writer, &e), 0);
 	assert_int_equal(tables_put_cluster(rig.writer, &c, &e), 0);
 	assert_int_equal(tables_put_name(rig.writer, RIG_NAME, 2, &e), 0);
-	assert_int_equal(tables_commit(rig.writer, rig.generation, "00112233445566778899aabbccddeeff",
-				       ids, 2, &e), 0);
+	assert_int_equal(tables_commit(rig.writer, rig.generation,
+				       "00112233445566778899aabbccddeeff", ids, 2, &e),
+			 0);
 	rig.worker.bell = true;
 	rig_turns(&rig, 2);
 	assert_true(client_reads(fd) <= 0 && client_reads(fd) != -2);
@@ -331,7 +332,8 @@ static void test_idle_holds_nothing(void **state)
 	size_t sent = 0, got = 0;
 
 	while (got < 4 * sizeof block) {
-		ssize_t n = sent < 4 * sizeof block ? send(up, block, sizeof block, MSG_NOSIGNAL) : 0;
+		ssize_t n =
+			sent < 4 * sizeof block ? send(up, block, sizeof block, MSG_NOSIGNAL) : 0;
 		sent += n > 0 ? (size_t)n : 0;
 		rig_turns(&rig, 1);
 		while ((n = recv(fd, block, sizeof block, 0)) > 0)
@@ -375,8 +377,9 @@ static void test_damaged_ranges(void **state)
 	assert_int_equal(tables_begin(rig.writer, &e), 0);
 	assert_int_equal(tables_put_cluster(rig.writer, &c, &e), 0);
 	assert_int_equal(tables_put_ranges(rig.writer, id, garbage, sizeof garbage, &e), 0);
-	assert_int_equal(tables_commit(rig.writer, rig.generation, "00112233445566778899aabbccddeeff",
-				       &id, 1, &e), 0);
+	assert_int_equal(tables_commit(rig.writer, rig.generation,
+				       "00112233445566778899aabbccddeeff", &id, 1, &e),
+			 0);
 	rig.worker.bell = true;
 	rig_turns(&rig, 2);
 	assert_refused(hello_from(inside, RIG_NAME), GATE_refused_tables_total, 1);

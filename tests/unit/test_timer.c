@@ -60,7 +60,8 @@ static void test_oracle(void **state)
 			case 0:
 			case 1:
 				/* Up to three turns of the wheel ahead. */
-				deadline[i] = now + (uint64_t)rand() % (3 * TIMER_TICK_MS * TIMER_SLOTS);
+				deadline[i] =
+					now + (uint64_t)rand() % (3 * TIMER_TICK_MS * TIMER_SLOTS);
 				timer_set(&wheel, &timers[i], deadline[i]);
 				break;
 			case 2:
