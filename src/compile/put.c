@@ -119,7 +119,9 @@ static int bad_put(struct tables *t, const struct compile_put *put, struct compi
 		name = "unnamed";
 	note_bad(bad, name, why);
 	snprintf(rec.name, sizeof(rec.name), "%s", name);
-	r = tables_delete_ranges(t, put->id, e);
+	r = tables_delete_names_of(t, &put->id, 1, e);
+	if (r == 0)
+		r = tables_delete_ranges(t, put->id, e);
 	return r < 0 ? r : tables_put_cluster(t, &rec, e);
 }
 

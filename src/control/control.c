@@ -44,7 +44,8 @@ static bool revision_is_enforced(const struct control *c, uint64_t revision)
 
 static void operation_tell(struct control *c, const struct operation *op)
 {
-	double ms = (double)(op->enforced_ns / 1000) / 1e3;
+	const int64_t us = op->enforced_ns / 1000; /* what is beyond is noise */
+	const double ms = (double)us / 1e3;
 
 	log_event(LOG_INFO, "enforced", LF_UINT("revision", op->revision), LF_DOUBLE("ms", ms),
 		  LF_UINT("judged", op->judged), LF_UINT("cut", op->cut),

@@ -241,7 +241,7 @@ int cluster_figures_sum(const struct dump *d, size_t max_id, struct cluster_figu
 {
 	struct cluster_figures f = {.n = max_id, .is_incomplete = d->is_incomplete};
 
-	f.by_id = calloc(max_id ? max_id : 1, sizeof(*f.by_id));
+	f.by_id = calloc(max_id ? max_id : 1, sizeof(struct cluster_record *));
 	if (!f.by_id)
 		return -ERR_NOMEM;
 	for (uint32_t i = 0; i < GATES_MAX; i++) {

@@ -113,10 +113,10 @@ static int index_grow(struct index *x, uint32_t id)
 		cap *= 2;
 	if (cap == x->cap)
 		return 0;
-	clusters = reallocarray(x->clusters, cap, sizeof(*clusters));
+	clusters = reallocarray(x->clusters, cap, sizeof(struct index_cluster *));
 	if (!clusters)
 		return -ERR_NOMEM;
-	memset(clusters + x->cap, 0, (cap - x->cap) * sizeof(*clusters));
+	memset(clusters + x->cap, 0, (cap - x->cap) * sizeof(struct index_cluster *));
 	x->clusters = clusters;
 	x->cap = cap;
 	return 0;

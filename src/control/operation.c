@@ -118,8 +118,9 @@ void operation_finish(struct operations *os, struct operation *op, uint64_t now_
 
 json_t *operation_ms_json(int64_t ns)
 {
-	/* Whole microseconds: what is beyond is noise. */
-	return ns >= 0 ? json_real((double)(ns / 1000) / 1e3) : json_null();
+	const int64_t us = ns / 1000; /* what is beyond is noise */
+
+	return ns >= 0 ? json_real((double)us / 1e3) : json_null();
 }
 
 json_t *operation_json(const struct operation *op, const uint32_t *waiting, size_t n)

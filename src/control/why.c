@@ -74,7 +74,7 @@ static bool is_of_source(enum gate_reason reason)
 char *why_sentence(struct control *c, uint32_t cluster, const struct addr *source,
 		   enum gate_reason reason, char dst[WHY_TEXT_MAX])
 {
-	struct explain_answer answer;
+	struct explain_answer answer = {0};
 	struct err e;
 
 	snprintf(dst, WHY_TEXT_MAX, "%s", gate_reason_sentence(reason));

@@ -204,7 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		stream_send(&up, client, hello,
 			    client_hello_format(hello, sizeof hello, RIG_NAME, random));
 	exchange();
-	while (cursor_left(&in))
+	while (cursor_left(&in) && !in.bad)
 		operation(&in, flags);
 	state_check();
 	while ((upstream = rig_upstream(&rig)) >= 0)

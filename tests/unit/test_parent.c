@@ -421,8 +421,8 @@ static void control_may_end_a_gate(void **state)
 	snprintf(want, sizeof want, "@gone 1 %d", pid);
 	expect(&d, want);
 	expect(&d, "@up 1 ");
-	stop(&d);
 	assert_null(strstr(text, "@gone 0 ")); /* index and pid must both be right */
+	stop(&d);
 }
 
 static void a_hostile_gate_is_ended(void **state)

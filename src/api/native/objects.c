@@ -15,8 +15,10 @@ static int kind_take(const struct request *r, const struct kind **ret_kind, stru
 	const struct kind *k = kind_find(r->args[0]);
 
 	/* "/v1/cluster" is not a second address for "/v1/clusters". */
-	if (!k || strcmp(k->plural, r->args[0]) != 0)
-		return err_set(e, ERR_NOT_FOUND, NULL, "there is nothing at this path");
+	if (!k || strcmp(k->plural, r->args[0]) != 0) {
+		err_set(e, ERR_NOT_FOUND, NULL, "there is nothing at this path");
+		return -ERR_NOT_FOUND;
+	}
 	*ret_kind = k;
 	return 0;
 }

@@ -154,7 +154,7 @@ static int history_tail(struct history *h, const char *kind, const char *name, u
 	int ret;
 
 	*ret_after = 0;
-	h->last = calloc(h->limit, sizeof(*h->last));
+	h->last = calloc(h->limit ? h->limit : 1, sizeof(*h->last));
 	if (!h->last)
 		return err_set(e, ERR_NOMEM, NULL, "out of memory");
 	ret = store_history(h->r->control->store, 0, kind, name, 0, false, history_one, h, NULL, e);
@@ -232,6 +232,7 @@ static int explain_take(struct request *r, struct explain_answer *ret_answer, st
 	const struct index_cluster *ic;
 	struct addr addr;
 	char quoted[96];
+	int ret;
 
 	if (!name || !source)
 		return err_set(e, ERR_USAGE, name ? "source" : "cluster",
@@ -239,8 +240,11 @@ static int explain_take(struct request *r, struct explain_answer *ret_answer, st
 	if (addr_parse(source, &addr) < 0)
 		return err_set(e, ERR_USAGE, "source", "\"%s\" is not an IPv4 or IPv6 address",
 			       str_quote(quoted, sizeof(quoted), source, strlen(source)));
-	if (request_may_view(r, name, e) < 0 || control_store_check(r->control, e) < 0)
-		return -(int)e->code;
+	ret = request_may_view(r, name, e);
+	if (ret == 0)
+		ret = control_store_check(r->control, e);
+	if (ret < 0)
+		return ret;
 	ic = index_find(&r->control->index, name);
 	if (!ic)
 		return err_set(e, ERR_NOT_FOUND, NULL, "there is no cluster \"%s\"",
@@ -250,7 +254,7 @@ static int explain_take(struct request *r, struct explain_answer *ret_answer, st
 
 void explain_get(struct request *r)
 {
-	struct explain_answer a;
+	struct explain_answer a = {0};
 	struct err e = {0};
 	char range[PREFIX_TEXT_MAX];
 
