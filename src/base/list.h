@@ -37,9 +37,7 @@ static inline void list_append(struct list *l, struct list *n)
 	l->prev = n;
 }
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): `it` is a name to declare. */
 /* Safe against removal of `it` while walking. */
 #define list_foreach(it, head)                                                    \
 	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
 	     it = it##_next, it##_next = it->next)
-/* NOLINTEND(bugprone-macro-parentheses) */

@@ -55,5 +55,6 @@ enum log_format { LOG_TEXT, LOG_JSON };
 void log_init(int fd, enum log_format format, enum log_level min, const char *role);
 
 void log_event_(enum log_level level, const char *name, const struct log_field *fields);
+/* The first entry only carries the comma, so that an event may have no fields. */
 #define log_event(level, name, ...) \
-	log_event_((level), (name), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LF_END})
+	log_event_((level), (name), (const struct log_field[]){LF_END, ##__VA_ARGS__, LF_END} + 1)

@@ -85,14 +85,17 @@ static int list_put(struct tables *t, const struct missed_list *l, const uint32_
 
 	for (size_t i = 0; i < l->n && r == 0; i++) {
 		const struct missed *m = &l->items[i];
-		const struct compile_put put = {.id = m->id, .revision = m->revision, .doc = m->body};
+		const struct compile_put put = {
+			.id = m->id, .revision = m->revision, .doc = m->body};
 
-		r = m->body ? compile_put_cluster(t, &put, bad, e) : tables_delete_cluster(t, m->id, e);
+		r = m->body ? compile_put_cluster(t, &put, bad, e)
+			    : tables_delete_cluster(t, m->id, e);
 	}
 	return r;
 }
 
-static int list_compile(struct tables *t, struct store *s, const struct missed_list *l, struct err *e)
+static int list_compile(struct tables *t, struct store *s, const struct missed_list *l,
+			struct err *e)
 {
 	_cleanup_free_ uint32_t *ids = calloc(l->n ? l->n : 1, sizeof(*ids));
 	struct compile_bad bad = {0};
@@ -120,7 +123,8 @@ static int from_history(struct tables *t, struct store *s, uint64_t after, struc
 {
 	struct missed_list list = {0};
 	bool gap = false;
-	int r = store_history(s, after, "cluster", NULL, MISSED_MAX + 1, true, list_add, &list, &gap, e);
+	int r = store_history(s, after, "cluster", NULL, MISSED_MAX + 1, true, list_add, &list,
+			      &gap, e);
 
 	if (r == -ERR_NOMEM) {
 		r = err_set(e, ERR_NOMEM, NULL, "out of memory");

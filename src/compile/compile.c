@@ -34,8 +34,8 @@ static int lost_names_delete(struct tables *t, const struct compile_change *chan
 		return 0;
 	r = compile_parse(change->before, true, &before, NULL);
 	if (r < 0)
-		return r == -ERR_NOMEM ? err_set(e, ERR_NOMEM, NULL, "out of memory") :
-					 tables_delete_names_of(t, &change->id, 1, e);
+		return r == -ERR_NOMEM ? err_set(e, ERR_NOMEM, NULL, "out of memory")
+				       : tables_delete_names_of(t, &change->id, 1, e);
 	if (change->after && compile_parse(change->after, true, &after, NULL) == -ERR_NOMEM)
 		r = err_set(e, ERR_NOMEM, NULL, "out of memory");
 	for (size_t i = 0; i < before.n_server_names && r == 0; i++) {

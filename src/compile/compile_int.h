@@ -16,7 +16,7 @@ struct compile_bad {
 
 struct compile_put {
 	uint32_t id;
-	uint64_t revision;    /* of doc in the store */
+	uint64_t revision; /* of doc in the store */
 	const json_t *doc;
 	const json_t *before; /* what the tables were compiled from; NULL: unknown or nothing */
 };
@@ -35,7 +35,8 @@ static inline json_t *unconst(const json_t *doc)
 /*
  * cluster_from_json() by force; lean: without the ranges, but with public_open as declared. 0 or its errors.
  */
-int compile_parse(const json_t *doc, bool lean, struct cluster *ret_cluster, struct err *e) _must_check_;
+int compile_parse(const json_t *doc, bool lean, struct cluster *ret_cluster, struct err *e)
+	_must_check_;
 
 /*
  * Cluster, ranges and names. Names that doc has lost are the caller's to delete. A document that does not pass becomes a

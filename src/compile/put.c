@@ -24,7 +24,8 @@ static json_t *without_ranges(const json_t *doc)
 
 	if (!copy)
 		return NULL;
-	for (void *it = json_object_iter(unconst(doc)); it; it = json_object_iter_next(unconst(doc), it)) {
+	for (void *it = json_object_iter(unconst(doc)); it;
+	     it = json_object_iter_next(unconst(doc), it)) {
 		key = json_object_iter_key(it);
 		value = json_object_iter_value(it);
 		if (strcmp(key, "public") == 0 && json_is_object(value))
@@ -161,11 +162,13 @@ void compile_report_bad(const struct compile_bad *bad, struct err *e)
 {
 	if (bad->n == 1)
 		err_set(e, ERR_INVALID, bad->first.path,
-			"the stored document of cluster \"%s\" is not valid, so it admits nobody: %s", bad->name,
-			bad->first.text);
+			"the stored document of cluster \"%s\" is not valid, so it admits nobody: "
+			"%s",
+			bad->name, bad->first.text);
 	else if (bad->n > 1)
 		err_set(e, ERR_INVALID, bad->first.path,
-			"the stored documents of cluster \"%s\" and of %zu more are not valid, so they admit "
+			"the stored documents of cluster \"%s\" and of %zu more are not valid, so "
+			"they admit "
 			"nobody: %s",
 			bad->name, bad->n - 1, bad->first.text);
 }

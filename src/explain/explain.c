@@ -143,10 +143,11 @@ static void rule_range(const struct explain_index *x, const char *source, struct
 
 	prefix_format(&a->range, range);
 	if (x->n_ranges == 1)
-		snprintf(a->rule, sizeof(a->rule), "%s is in %s, the only authorized range", source, range);
+		snprintf(a->rule, sizeof(a->rule), "%s is in %s, the only authorized range", source,
+			 range);
 	else
-		snprintf(a->rule, sizeof(a->rule), "%s is in %s, one of %zu authorized ranges", source,
-			 range, x->n_ranges);
+		snprintf(a->rule, sizeof(a->rule), "%s is in %s, one of %zu authorized ranges",
+			 source, range, x->n_ranges);
 }
 
 static void rule_not_in_ranges(const struct explain_index *x, const char *source,
@@ -155,11 +156,11 @@ static void rule_not_in_ranges(const struct explain_index *x, const char *source
 	char range[PREFIX_TEXT_MAX];
 
 	if (x->n_ranges == 1)
-		snprintf(a->rule, sizeof(a->rule), "%s is not in %s, the only authorized range", source,
-			 prefix_format(&x->ranges[0], range));
+		snprintf(a->rule, sizeof(a->rule), "%s is not in %s, the only authorized range",
+			 source, prefix_format(&x->ranges[0], range));
 	else
-		snprintf(a->rule, sizeof(a->rule), "%s is in none of the %zu authorized ranges", source,
-			 x->n_ranges);
+		snprintf(a->rule, sizeof(a->rule), "%s is in none of the %zu authorized ranges",
+			 source, x->n_ranges);
 }
 
 static void rule_make(const struct explain_index *x, const struct addr *source,

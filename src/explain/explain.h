@@ -14,12 +14,12 @@
 #include <stdbool.h>
 
 /*      enum                   text             reached */
-#define EXPLAIN_REASONS(X)                                                                         \
-	X(EXPLAIN_PUBLIC_OFF, "public-off", false)       /* the public endpoint is off */          \
-	X(EXPLAIN_OPEN, "open", true)                    /* open to every source */                \
-	X(EXPLAIN_RANGE, "range", true)                  /* in an authorized range */              \
-	X(EXPLAIN_NOT_IN_RANGES, "not-in-ranges", false) /* there are ranges, and none has it */   \
-	X(EXPLAIN_NO_RANGES, "no-ranges", false)         /* the list of ranges is empty: nobody */
+#define EXPLAIN_REASONS(X)                                                                       \
+	X(EXPLAIN_PUBLIC_OFF, "public-off", false)	 /* the public endpoint is off */        \
+	X(EXPLAIN_OPEN, "open", true)			 /* open to every source */              \
+	X(EXPLAIN_RANGE, "range", true)			 /* in an authorized range */            \
+	X(EXPLAIN_NOT_IN_RANGES, "not-in-ranges", false) /* there are ranges, and none has it */ \
+	X(EXPLAIN_NO_RANGES, "no-ranges", false)	 /* the list of ranges is empty: nobody */
 
 enum explain_reason {
 #define X(name, text, reached) name,
@@ -34,14 +34,16 @@ const char *explain_reason_text(enum explain_reason reason);
 struct explain_answer {
 	bool reached;
 	enum explain_reason reason;
-	struct prefix range;         /* EXPLAIN_RANGE: the longest declared range with the source; else zero */
+	struct prefix
+		range; /* EXPLAIN_RANGE: the longest declared range with the source; else zero */
 	char rule[EXPLAIN_RULE_MAX]; /* one sentence for people, no full stop */
 };
 
 struct explain_index;
 
 /* 0 or -ERR_NOMEM. Memory: 32 bytes a range. */
-int explain_index_new(const struct cluster *c, struct explain_index **ret_index, struct err *e) _must_check_;
+int explain_index_new(const struct cluster *c, struct explain_index **ret_index, struct err *e)
+	_must_check_;
 void explain_index_free(struct explain_index *x); /* NULL is fine */
 
 /*

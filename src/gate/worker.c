@@ -75,7 +75,7 @@ static void all_close(struct worker *w)
 
 static void upstreams_reap(struct worker *w)
 {
-	list_foreach(it, &w->dead_upstreams)
+	list_foreach (it, &w->dead_upstreams)
 		free(container_of(it, struct gate_upstream, node));
 	list_init(&w->dead_upstreams);
 }

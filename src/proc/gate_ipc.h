@@ -131,13 +131,18 @@ struct gate_event {
 };
 
 /* DUMP_CONNECTIONS */
-enum connection_state { CONNECTION_HELLO, CONNECTION_CONNECTING, CONNECTION_OPEN, CONNECTION_DRAINING };
+enum connection_state {
+	CONNECTION_HELLO,
+	CONNECTION_CONNECTING,
+	CONNECTION_OPEN,
+	CONNECTION_DRAINING
+};
 struct connection_record {
 	uint64_t id;
 	uint64_t since_us; /* wall clock */
 	uint64_t bytes_up, bytes_down;
 	struct addr source, upstream;
-	uint32_t cluster;  /* id; 0 while the ClientHello is incomplete */
+	uint32_t cluster; /* id; 0 while the ClientHello is incomplete */
 	uint32_t drain_left_ms;
 	uint16_t source_port, upstream_port;
 	uint8_t state;

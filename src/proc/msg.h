@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define MSG_BYTES_MAX 32768
-#define MSG_FDS_MAX 4
+#define MSG_FDS_MAX   4
 
 /* Body of a message that says all by its type; as a record it means that the type has none. MSG_CONTROL_LINK, parent to
  * gate, has this body: control was started again, and its descriptor replaces the gate's link to control. */
@@ -46,7 +46,7 @@ struct msg_listener {
 
 /* parent to control: begin. */
 struct msg_go_control {
-	uint32_t cold;    /* no gate has run yet: the tables may be erased and made anew */
+	uint32_t cold; /* no gate has run yet: the tables may be erased and made anew */
 	uint32_t n_gates;
 };
 
@@ -77,7 +77,7 @@ struct msg_generation {
 struct msg_ack {
 	uint64_t generation;
 	uint64_t judged;   /* open connections looked at again */
-	uint64_t cut;      /* reset because of it */
+	uint64_t cut;	   /* reset because of it */
 	uint64_t draining; /* no longer allowed, left until their drain time is over */
 	uint64_t took_ns;  /* from bell to here */
 };
@@ -161,7 +161,8 @@ size_t msg_records_max(enum msg_type type);
  */
 int msg_send(int fd, enum msg_type type, const void *body, size_t body_size, const void *records,
 	     size_t n_records, const int *fds) _must_check_;
-#define msg_send_body(fd, type, bodyp) msg_send((fd), (type), (bodyp), sizeof *(bodyp), NULL, 0, NULL)
+#define msg_send_body(fd, type, bodyp) \
+	msg_send((fd), (type), (bodyp), sizeof *(bodyp), NULL, 0, NULL)
 
 /*
  * Receive one message that `from` may send to `to`. 0; -EAGAIN: nothing there; -EPIPE: the peer is gone; -EBADMSG: the peer

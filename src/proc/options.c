@@ -13,7 +13,7 @@
 #include <sys/un.h>
 
 #define CONFIG_MAX	 (1 << 20)
-#define OPTIONS_LEN ARRAY_SIZE(option_table)
+#define OPTIONS_LEN	 ARRAY_SIZE(option_table)
 
 #define F(name)		 offsetof(struct options, name)
 #define MANY		 OPTION_MANY
@@ -268,8 +268,8 @@ static bool is_row(const struct option_row *r, const char *name)
 /* First walk: is it all well-formed, which file is to be read, is something to be printed? 0, 1, -ERR_USAGE */
 static int scan(int argc, char **argv, const char **ret_config, struct err *e)
 {
-	const struct option_row *r;
-	const char *value;
+	const struct option_row *r = NULL;
+	const char *value = NULL;
 	int ret;
 
 	*ret_config = NULL;
@@ -293,9 +293,9 @@ static int scan(int argc, char **argv, const char **ret_config, struct err *e)
 
 static int apply(int argc, char **argv, struct options *o, struct err *e)
 {
-	const struct option_row *r;
+	const struct option_row *r = NULL;
 	struct given g = {{0}};
-	const char *value;
+	const char *value = NULL;
 
 	for (int i = 1; i < argc;) {
 		int ret = next_option(argc, argv, &i, &r, &value, e);
@@ -350,7 +350,7 @@ static int from_parent(int argc, char **argv, struct options *o, struct err *e)
 int options_parse(int argc, char **argv, struct options *ret_options, struct err *e)
 {
 	_cleanup_free_ struct options *o = calloc(1, sizeof *o);
-	struct err local;
+	struct err local = {0};
 	const char *config;
 	int ret;
 

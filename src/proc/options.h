@@ -22,15 +22,15 @@
 #include <sys/types.h>
 
 #define LISTENERS_MAX 16
-#define TRUSTED_MAX 64
-#define ACCESS_MAX 64
+#define TRUSTED_MAX   64
+#define ACCESS_MAX    64
 
 /* Who may do what through the native API, decided by the peer's credentials. The first rule that matches decides. */
 struct access_rule {
 	enum { ACCESS_UID, ACCESS_GID } subject;
 	uint32_t id;
-	bool may_change;     /* else: may look */
-	char clusters[64];   /* glob over object names, "*" for all */
+	bool may_change;   /* else: may look */
+	char clusters[64]; /* glob over object names, "*" for all */
 };
 
 struct endpoint {
@@ -39,24 +39,25 @@ struct endpoint {
 };
 
 struct options {
-	enum role role;       /* --role, internal */
-	uint32_t gate_index;  /* --gate-index, internal */
-	char probe[32];       /* --probe [ROLE:]ACT, internal: after set-up do this forbidden act (tests); "" if not this role */
-	uint32_t owner_uid;   /* who started the daemon: may always change everything */
+	enum role role;	     /* --role, internal */
+	uint32_t gate_index; /* --gate-index, internal */
+	char probe
+		[32]; /* --probe [ROLE:]ACT, internal: after set-up do this forbidden act (tests); "" if not this role */
+	uint32_t owner_uid; /* who started the daemon: may always change everything */
 
 	char state_dir[PATH_MAX]; /* store, tables, lock */
 	char socket_path[PATH_MAX];
 	struct endpoint listen[LISTENERS_MAX];
 	size_t n_listen;
-	struct endpoint metrics;  /* family ADDR_NONE: off */
+	struct endpoint metrics;	    /* family ADDR_NONE: off */
 	struct prefix trusted[TRUSTED_MAX]; /* balancers that must send a PROXY header */
 	size_t n_trusted;
-	uint32_t gates;           /* 0: one per core */
+	uint32_t gates; /* 0: one per core */
 	uint32_t hello_timeout_ms;
-	uint32_t keepalive_s;     /* idle seconds before TCP keepalive probes */
+	uint32_t keepalive_s;	  /* idle seconds before TCP keepalive probes */
 	uint32_t max_connections; /* per gate, 0: what the descriptor limit allows */
-	uint32_t pipes_max;       /* per gate */
-	char congestion[16];      /* TCP congestion control for both sides, "": the system's */
+	uint32_t pipes_max;	  /* per gate */
+	char congestion[16];	  /* TCP congestion control for both sides, "": the system's */
 	struct access_rule access[ACCESS_MAX];
 	size_t n_access;
 	enum limit_profile profile;

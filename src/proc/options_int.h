@@ -18,9 +18,12 @@ enum {
  */
 struct option_row {
 	const char *name;
-	const char *metavar; /* NULL: takes no value. For a choice: the words, in the order of the enum, with | between */
-	const char *preset;  /* parsed like a given value, NULL: none. Of OPTION_MANY: several with commas */
-	int (*set)(const struct option_row *row, struct options *o, const char *value, struct err *e);
+	const char *
+		metavar; /* NULL: takes no value. For a choice: the words, in the order of the enum, with | between */
+	const char *
+		preset; /* parsed like a given value, NULL: none. Of OPTION_MANY: several with commas */
+	int (*set)(const struct option_row *row, struct options *o, const char *value,
+		   struct err *e);
 	size_t offset;
 	uint32_t min, max;
 	unsigned int flags;

@@ -5,9 +5,9 @@
 #pragma once
 
 /* enum, name */
-#define ROLES(X)                                                                                   \
-	X(ROLE_PARENT, "parent")                                                                   \
-	X(ROLE_CONTROL, "control")                                                                 \
+#define ROLES(X)                   \
+	X(ROLE_PARENT, "parent")   \
+	X(ROLE_CONTROL, "control") \
 	X(ROLE_GATE, "gate")
 
 enum role {
@@ -20,7 +20,8 @@ enum role {
 const char *role_name(enum role r);
 int role_find(const char *name); /* -1 if none */
 
-#define GATES_MAX 64
-#define ROLE_PARENT_FD 3  /* in a child: the socket to its parent */
+#define GATES_MAX	64
+#define ROLE_PARENT_FD	3 /* in a child: the socket to its parent */
 #define ROLE_OPTIONS_FD 4 /* in a child: memfd with the parent's struct options */
-#define ROLE_LOCK_FD 5 /* in a child: the state folder's lock, held open so that it lasts until all are gone */
+#define ROLE_LOCK_FD \
+	5 /* in a child: the state folder's lock, held open so that it lasts until all are gone */

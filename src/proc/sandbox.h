@@ -21,10 +21,12 @@ struct sandbox {
 	enum role role;
 	enum sandbox_mode mode;
 	bool separate_users; /* false: all roles stay the caller's user (where setuid is impossible) */
-	uid_t uid;           /* the role's own user and group, if separate_users; the parent stays root */
+	uid_t uid; /* the role's own user and group, if separate_users; the parent stays root */
 	gid_t gid;
-	const char *rw_dir[2]; /* folders in which it may read and write; must exist. NULL where unused. Gate: none */
-	const char *ro_dir[6]; /* folders or files it may read (parent: and execute), if they exist. Gate: none */
+	const char *rw_dir
+		[2]; /* folders in which it may read and write; must exist. NULL where unused. Gate: none */
+	const char *ro_dir
+		[6]; /* folders or files it may read (parent: and execute), if they exist. Gate: none */
 };
 
 /*
@@ -50,6 +52,6 @@ int sandbox_landlock_abi(void);
  * in a line on standard error. An act that succeeds exits with SANDBOX_PROBE_DONE. The acts are listed in sandbox_probe.c.
  */
 #define SANDBOX_PROBE_REFUSED 77
-#define SANDBOX_PROBE_DONE 78
+#define SANDBOX_PROBE_DONE    78
 #define SANDBOX_PROBE_UNKNOWN 79
 void sandbox_probe(const char *act);

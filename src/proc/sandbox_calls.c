@@ -32,7 +32,7 @@ enum condition {
 	NO_NAMESPACE, /* clone: anything but a namespace */
 	NOT_THERE,    /* answered with ENOSYS: the C library then does it another way */
 	GATE_STAT,    /* of a descriptor, not of a path */
-	LIMIT_READ, /* prlimit64 that only asks */
+	LIMIT_READ,   /* prlimit64 that only asks */
 };
 
 struct call {

@@ -94,7 +94,7 @@ int spawn_role(const struct spawner *s, enum role r, uint32_t gate_index, pid_t 
 	       int *ret_link, struct err *e)
 {
 	pid_t parent = getpid(), pid;
-	int ends[2], ret;
+	int ends[2] = {-1, -1}, ret;
 
 	ret = link_pair(ends);
 	if (ret)

@@ -235,8 +235,8 @@ int store_put(struct store *s, const char *kind, const char *name, uint64_t expe
 	      const json_t *body, uint32_t *ret_id, struct err *e)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t found;
-	uint32_t id;
+	uint64_t found = 0;
+	uint32_t id = 0;
 	int r = whole_check(s, e);
 
 	if (r == 0)
@@ -268,8 +268,8 @@ int store_delete(struct store *s, const char *kind, const char *name, uint64_t e
 {
 	sqlite3_stmt *st = s->stmt[STMT_DELETE];
 	char quoted[QUOTED_MAX];
-	uint64_t found;
-	uint32_t id;
+	uint64_t found = 0;
+	uint32_t id = 0;
 	int r = whole_check(s, e);
 
 	if (r == 0)

@@ -28,10 +28,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define CLUSTER_MAGIC 0x31524350u /* "PCR1" */
-#define NAME_AT 48
-#define UPSTREAMS_AT 112
-#define UPSTREAM_BYTES 20
+#define CLUSTER_MAGIC	 0x31524350u /* "PCR1" */
+#define NAME_AT		 48
+#define UPSTREAMS_AT	 112
+#define UPSTREAM_BYTES	 20
 #define HEALTH_KIND_LAST 2
 
 enum { FLAG_ENABLED = 1, FLAG_OPEN = 2, FLAG_PROXY_V2 = 4, FLAG_ALL = 7 };
@@ -46,8 +46,8 @@ size_t cluster_record_encode(const struct tables_cluster *c, uint8_t dst[CLUSTER
 	save_u32(dst, CLUSTER_MAGIC);
 	save_u32(dst + 4, (uint32_t)len);
 	save_u32(dst + 8, c->id);
-	dst[12] = (uint8_t)((c->public_enabled ? FLAG_ENABLED : 0) | (c->public_open ? FLAG_OPEN : 0) |
-			    (c->proxy_v2 ? FLAG_PROXY_V2 : 0));
+	dst[12] = (uint8_t)((c->public_enabled ? FLAG_ENABLED : 0) |
+			    (c->public_open ? FLAG_OPEN : 0) | (c->proxy_v2 ? FLAG_PROXY_V2 : 0));
 	dst[13] = c->health_kind;
 	dst[14] = c->n_upstreams;
 	dst[15] = (uint8_t)name_len;

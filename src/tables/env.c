@@ -19,10 +19,10 @@
 #include <unistd.h>
 
 #define PATH_LEN_MAX 4096
-#define CHECKS_MAX 2
-#define DATA_FILE "data.mdb"
-#define LOCK_FILE "lock.mdb"
-#define MARK_FILE "checking"
+#define CHECKS_MAX   2
+#define DATA_FILE    "data.mdb"
+#define LOCK_FILE    "lock.mdb"
+#define MARK_FILE    "checking"
 
 static const struct {
 	const char *name;
@@ -72,7 +72,8 @@ static int data_file_find(const char *dir, struct err *e)
 
 static int env_open(struct tables *t, const char *dir, struct err *e)
 {
-	const unsigned flags = MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS | (t->is_writer ? 0 : MDB_RDONLY);
+	const unsigned flags =
+		MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS | (t->is_writer ? 0 : MDB_RDONLY);
 	int rc = mdb_env_create(&t->env);
 
 	if (rc)
@@ -107,7 +108,8 @@ static int dbis_open(struct tables *t, struct err *e)
 		return tables_fail(e, rc, "read the tables");
 	for (size_t i = 0; i < TABLE_COUNT && !rc; i++)
 		rc = mdb_dbi_open(txn, table_defs[i].name,
-				  table_defs[i].flags | (t->is_writer ? MDB_CREATE : 0), &t->dbi[i]);
+				  table_defs[i].flags | (t->is_writer ? MDB_CREATE : 0),
+				  &t->dbi[i]);
 	if (!rc && t->is_writer)
 		rc = meta_create(t, txn);
 	if (rc) {

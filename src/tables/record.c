@@ -68,7 +68,8 @@ int name_record_decode(const MDB_val *key, const MDB_val *v, uint32_t *ret_id)
 	return 0;
 }
 
-void ranges_header_encode(uint32_t id, const void *blob, size_t len, uint8_t dst[RANGES_HEADER_BYTES])
+void ranges_header_encode(uint32_t id, const void *blob, size_t len,
+			  uint8_t dst[RANGES_HEADER_BYTES])
 {
 	save_u32(dst, id);
 	save_u32(dst + 4, 0);
@@ -89,7 +90,8 @@ int ranges_header_decode(uint32_t id, const MDB_val *v, MDB_val *ret_blob)
 
 static uint64_t change_check(uint64_t generation, const uint8_t *record, size_t len)
 {
-	return XXH3_64bits_withSeed(record + CHANGE_HEADER_BYTES, len - CHANGE_HEADER_BYTES, generation);
+	return XXH3_64bits_withSeed(record + CHANGE_HEADER_BYTES, len - CHANGE_HEADER_BYTES,
+				    generation);
 }
 
 void change_record_seal(uint64_t generation, uint8_t *record, size_t len)

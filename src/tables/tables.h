@@ -31,8 +31,9 @@
 #include <stdint.h>
 
 #define TABLES_SCHEMA 1
-#define TABLES_MAP_BYTES (16ull << 30) /* address space, not memory: the file grows as it is filled */
-#define TABLES_CHANGES_KEPT 1024       /* generations; a reader further behind judges everything again */
+#define TABLES_MAP_BYTES \
+	(16ull << 30)		  /* address space, not memory: the file grows as it is filled */
+#define TABLES_CHANGES_KEPT  1024 /* generations; a reader further behind judges everything again */
 #define TABLES_UPSTREAMS_MAX 16
 
 struct tables;
@@ -47,7 +48,8 @@ struct tables_snapshot;
  * reads them; a writer notices that its last two attempts ended so and then returns -ERR_UNAVAILABLE (env.c says how). A
  * process opens the same dir once at a time.
  */
-int tables_open(const char *dir, bool writer, struct tables **ret_tables, struct err *e) _must_check_;
+int tables_open(const char *dir, bool writer, struct tables **ret_tables, struct err *e)
+	_must_check_;
 void tables_close(struct tables *t); /* NULL is fine */
 /*
  * Delete the environment's files; for a rebuild from nothing, before tables_open(). Readers that have it open keep what
@@ -122,14 +124,18 @@ int tables_each_change(struct tables_snapshot *s, uint64_t after, tables_id_fn *
  * caller aborts. Readers keep what they have until a commit succeeds.
  */
 int tables_begin(struct tables *t, struct err *e) _must_check_;
-int tables_put_cluster(struct tables *t, const struct tables_cluster *c, struct err *e) _must_check_;
+int tables_put_cluster(struct tables *t, const struct tables_cluster *c, struct err *e)
+	_must_check_;
 int tables_put_ranges(struct tables *t, uint32_t id, const void *blob, size_t len, struct err *e)
 	_must_check_;
 bool tables_has_ranges(struct tables *t, uint32_t id); /* as the transaction sees it */
-int tables_delete_ranges(struct tables *t, uint32_t id, struct err *e) _must_check_; /* absent is fine */
-int tables_delete_cluster(struct tables *t, uint32_t id, struct err *e) _must_check_; /* and its ranges */
+int tables_delete_ranges(struct tables *t, uint32_t id, struct err *e)
+	_must_check_; /* absent is fine */
+int tables_delete_cluster(struct tables *t, uint32_t id, struct err *e)
+	_must_check_; /* and its ranges */
 int tables_put_name(struct tables *t, const char *name, uint32_t id, struct err *e) _must_check_;
-int tables_delete_name(struct tables *t, const char *name, struct err *e) _must_check_; /* absent is fine */
+int tables_delete_name(struct tables *t, const char *name, struct err *e)
+	_must_check_; /* absent is fine */
 /* Every name that leads to one of ids. Reads all names. */
 int tables_delete_names_of(struct tables *t, const uint32_t *ids, size_t n_ids, struct err *e)
 	_must_check_;

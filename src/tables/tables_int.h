@@ -13,10 +13,10 @@
 
 #include <lmdb.h>
 
-#define TABLES_READERS_MAX 1024
-#define TABLES_NAME_MAX 255          /* octets of a server name, RFC 1035 section 2.3.4 */
-#define TABLES_STORE_ID_MAX 40       /* with the terminating zero */
-#define TABLES_READER_CHECK_EVERY 16 /* commits */
+#define TABLES_READERS_MAX	  1024
+#define TABLES_NAME_MAX		  255 /* octets of a server name, RFC 1035 section 2.3.4 */
+#define TABLES_STORE_ID_MAX	  40  /* with the terminating zero */
+#define TABLES_READER_CHECK_EVERY 16  /* commits */
 
 enum table { TABLE_META, TABLE_NAME, TABLE_CLUSTER, TABLE_RANGES, TABLE_CHANGE, TABLE_COUNT };
 
@@ -29,7 +29,7 @@ struct meta_record {
 
 struct tables_snapshot {
 	struct tables *tables; /* whose member this is */
-	MDB_txn *txn;          /* reset between tables_release() and tables_acquire() */
+	MDB_txn *txn;	       /* reset between tables_release() and tables_acquire() */
 	bool is_live;
 	struct meta_record meta;
 };
@@ -58,8 +58,8 @@ int tables_verify(struct tables_snapshot *s, struct err *e) _must_check_;
 
 /* --- record.c: codecs. Encoders fill fixed buffers; decoders are strict and return 0 or -ERR_UNAVAILABLE ---- */
 
-#define META_RECORD_BYTES 80
-#define NAME_RECORD_BYTES 16
+#define META_RECORD_BYTES   80
+#define NAME_RECORD_BYTES   16
 #define RANGES_HEADER_BYTES 16
 #define CHANGE_HEADER_BYTES 8
 
@@ -70,7 +70,8 @@ void name_record_encode(const MDB_val *key, uint32_t id, uint8_t dst[NAME_RECORD
 int name_record_decode(const MDB_val *key, const MDB_val *v, uint32_t *ret_id) _must_check_;
 
 /* Not the blob itself, which follows the header and has its own checksum; len must be at least that of its header. */
-void ranges_header_encode(uint32_t id, const void *blob, size_t len, uint8_t dst[RANGES_HEADER_BYTES]);
+void ranges_header_encode(uint32_t id, const void *blob, size_t len,
+			  uint8_t dst[RANGES_HEADER_BYTES]);
 /* *ret_blob is borrowed from v. */
 int ranges_header_decode(uint32_t id, const MDB_val *v, MDB_val *ret_blob) _must_check_;
 #define RANGES_BLOB_MIN 24
@@ -90,20 +91,21 @@ uint64_t record_digest(enum table table, const MDB_val *key, const MDB_val *v);
 /* Returns the length. */
 size_t cluster_record_encode(const struct tables_cluster *c, uint8_t dst[CLUSTER_RECORD_MAX]);
 /* On failure *ret_cluster is zero: it admits nobody. */
-int cluster_record_decode(const MDB_val *v, uint32_t id, struct tables_cluster *ret_cluster) _must_check_;
+int cluster_record_decode(const MDB_val *v, uint32_t id, struct tables_cluster *ret_cluster)
+	_must_check_;
 
 /* --- loads and stores, host byte order, no alignment ------------------------------------------------------ */
 
-#define TABLES_LOAD(bits)                                                                          \
-	static inline uint##bits##_t load_u##bits(const void *p)                                   \
-	{                                                                                          \
-		uint##bits##_t v;                                                                  \
-		__builtin_memcpy(&v, p, sizeof(v));                                                \
-		return v;                                                                          \
-	}                                                                                          \
-	static inline void save_u##bits(void *p, uint##bits##_t v)                                 \
-	{                                                                                          \
-		__builtin_memcpy(p, &v, sizeof(v));                                                \
+#define TABLES_LOAD(bits)                                          \
+	static inline uint##bits##_t load_u##bits(const void *p)   \
+	{                                                          \
+		uint##bits##_t v;                                  \
+		__builtin_memcpy(&v, p, sizeof(v));                \
+		return v;                                          \
+	}                                                          \
+	static inline void save_u##bits(void *p, uint##bits##_t v) \
+	{                                                          \
+		__builtin_memcpy(p, &v, sizeof(v));                \
 	}
 TABLES_LOAD(16)
 TABLES_LOAD(32)

@@ -150,7 +150,8 @@ int tables_put_name(struct tables *t, const char *name, uint32_t id, struct err 
 	MDB_val key = tables_val(name, strlen(name)), v = tables_val(record, sizeof(record));
 
 	if (key.mv_size == 0 || key.mv_size > TABLES_NAME_MAX)
-		return err_set(e, ERR_INVALID, NULL, "a server name has 1 to %d octets", TABLES_NAME_MAX);
+		return err_set(e, ERR_INVALID, NULL, "a server name has 1 to %d octets",
+			       TABLES_NAME_MAX);
 	name_record_encode(&key, id, record);
 	return record_put(t, TABLE_NAME, &key, &v, e);
 }
@@ -200,7 +201,8 @@ int tables_delete_names_of(struct tables *t, const uint32_t *ids, size_t n_ids, 
 		if (!bsearch(&id, sorted, n_ids, sizeof(*sorted), id_cmp))
 			continue;
 		t->meta.digest -= record_digest(TABLE_NAME, &key, &v);
-		rc = mdb_cursor_del(cursor, 0); /* the next MDB_NEXT gives the record that moved up */
+		rc = mdb_cursor_del(cursor,
+				    0); /* the next MDB_NEXT gives the record that moved up */
 		if (rc)
 			break;
 	}
@@ -222,7 +224,8 @@ int tables_clear(struct tables *t, struct err *e)
 	return 0;
 }
 
-static int change_put(struct tables *t, uint64_t generation, const uint32_t *ids, size_t n_ids, struct err *e)
+static int change_put(struct tables *t, uint64_t generation, const uint32_t *ids, size_t n_ids,
+		      struct err *e)
 {
 	const size_t len = CHANGE_HEADER_BYTES + n_ids * sizeof(*ids);
 	_cleanup_free_ uint8_t *record = malloc(len);
@@ -243,7 +246,8 @@ static int changes_trim(struct tables *t, uint64_t upto, struct err *e)
 
 	if (rc)
 		return tables_fail(e, rc, "read the tables");
-	while ((rc = mdb_cursor_get(cursor, &key, &v, MDB_FIRST)) == 0 && load_u64(key.mv_data) <= upto) {
+	while ((rc = mdb_cursor_get(cursor, &key, &v, MDB_FIRST)) == 0 &&
+	       load_u64(key.mv_data) <= upto) {
 		t->meta.digest -= record_digest(TABLE_CHANGE, &key, &v);
 		rc = mdb_cursor_del(cursor, 0);
 		if (rc)

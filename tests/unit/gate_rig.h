@@ -110,7 +110,8 @@ static inline void rig_init(struct rig *r)
 {
 	struct err e;
 
-	signal(SIGPIPE, SIG_IGN); /* as the parent leaves it to every role: splice() knows no MSG_NOSIGNAL */
+	signal(SIGPIPE,
+	       SIG_IGN); /* as the parent leaves it to every role: splice() knows no MSG_NOSIGNAL */
 	memset(r, 0, sizeof *r);
 	snprintf(r->dir, sizeof r->dir, "/tmp/postern-rig.XXXXXX");
 	RIG_MUST(mkdtemp(r->dir));

@@ -125,7 +125,8 @@ static void same_table(struct tables *a, struct tables *b, enum table table)
 			break;
 		if (ka.mv_size != kb.mv_size || memcmp(ka.mv_data, kb.mv_data, ka.mv_size) != 0)
 			fail_msg("table %d: record %zu has different keys: %.*s, %.*s", table, n,
-				 (int)ka.mv_size, (char *)ka.mv_data, (int)kb.mv_size, (char *)kb.mv_data);
+				 (int)ka.mv_size, (char *)ka.mv_data, (int)kb.mv_size,
+				 (char *)kb.mv_data);
 		if (va.mv_size != vb.mv_size || memcmp(va.mv_data, vb.mv_data, va.mv_size) != 0)
 			fail_msg("table %d: record %zu has different values", table, n);
 	}
@@ -162,13 +163,13 @@ static void same_as_fresh(struct tables *t, struct store *s)
 /* --- documents ---------------------------------------------------------------------------------------------- */
 
 #define CLUSTERS 12
-#define NAMES 24
+#define NAMES	 24
 
 struct world {
 	struct store *s;
 	struct tables *t;
 	json_t *docs[CLUSTERS]; /* as in the store, NULL: none */
-	int owner[NAMES];       /* which cluster claims the server name, -1: none */
+	int owner[NAMES];	/* which cluster claims the server name, -1: none */
 };
 
 static json_t *ranges_make(size_t n)
@@ -232,7 +233,8 @@ static json_t *doc_tweak(const json_t *before)
 
 	json_object_set_new(doc, "drain", json_integer((json_int_t)below(100)));
 	if (below(3) == 0)
-		json_object_set_new(json_object_get(doc, "public"), "ranges", ranges_make(below(5)));
+		json_object_set_new(json_object_get(doc, "public"), "ranges",
+				    ranges_make(below(5)));
 	return doc;
 }
 
@@ -368,7 +370,8 @@ static void random_run(uint64_t seed, int steps)
 			must_ok(compile_catch_up(w.t, w.s, &e), &e);
 			missed = 0;
 		} else {
-			must_ok(compile_changes(w.t, step.changes, step.n, revision, store_id(w.s), &e),
+			must_ok(compile_changes(w.t, step.changes, step.n, revision, store_id(w.s),
+						&e),
 				&e);
 		}
 		step_done(&step);
@@ -404,9 +407,9 @@ static json_t *doc_parse(const char *text)
 	return doc;
 }
 
-#define DOC(name, more)                                                                            \
-	"{\"kind\":\"cluster\",\"name\":\"" name "\",\"upstreams\":[{\"address\":\"10.0.0.5\"}]," more \
-	"}"
+#define DOC(name, more)                          \
+	"{\"kind\":\"cluster\",\"name\":\"" name \
+	"\",\"upstreams\":[{\"address\":\"10.0.0.5\"}]," more "}"
 
 static uint64_t put_one(struct store *s, const char *name, const json_t *doc, uint32_t *ret_id)
 {
@@ -440,8 +443,8 @@ static bool admits(struct tables *t, uint32_t id, const char *source)
 
 	assert_int_equal(addr_parse(source, &a), 0);
 	if (tables_get_cluster(s, id, &c) == 0 && c.public_enabled)
-		yes = c.public_open || (tables_get_ranges(s, id, true, &set) == 0 &&
-					rangeset_contains(&set, &a));
+		yes = c.public_open ||
+		      (tables_get_ranges(s, id, true, &set) == 0 && rangeset_contains(&set, &a));
 	tables_release(s);
 	return yes;
 }
@@ -497,7 +500,8 @@ static void test_fields(void **state)
 /* Ranges that have not changed are not written: a mark that the test puts in their place stays. */
 static void test_unchanged_ranges_are_kept(void **state)
 {
-	json_t *doc = doc_parse(DOC("p", "\"public\":{\"fqdn\":\"p.example\",\"ranges\":[\"10.0.0.0/8\"]}"));
+	json_t *doc = doc_parse(
+		DOC("p", "\"public\":{\"fqdn\":\"p.example\",\"ranges\":[\"10.0.0.0/8\"]}"));
 	json_t *after = json_deep_copy(doc);
 	const struct prefix mark = {.addr = addr_v4(0x0b000000), .len = 8};
 	struct compile_change change = {.id = 1, .after = doc};
@@ -567,10 +571,12 @@ static void test_bad_document_admits_nobody(void **state)
 /* A name moves from one cluster to another in one change, in either order of the two. */
 static void test_name_moves(void **state)
 {
-	json_t *a = doc_parse(DOC("a", "\"public\":{\"fqdn\":\"a.example\",\"names\":[\"x.example\"]}"));
+	json_t *a = doc_parse(
+		DOC("a", "\"public\":{\"fqdn\":\"a.example\",\"names\":[\"x.example\"]}"));
 	json_t *b = doc_parse(DOC("b", "\"public\":{\"fqdn\":\"b.example\"}"));
 	json_t *a2 = doc_parse(DOC("a", "\"public\":{\"fqdn\":\"a.example\"}"));
-	json_t *b2 = doc_parse(DOC("b", "\"public\":{\"fqdn\":\"b.example\",\"names\":[\"x.example\"]}"));
+	json_t *b2 = doc_parse(
+		DOC("b", "\"public\":{\"fqdn\":\"b.example\",\"names\":[\"x.example\"]}"));
 	const struct compile_change there[] = {{1, NULL, a}, {2, NULL, b}};
 	const struct compile_change move[] = {{1, a, a2}, {2, b, b2}};
 	const struct compile_change back[] = {{1, a2, a}, {2, b2, b}};
@@ -691,9 +697,9 @@ static void test_cost(void **state)
 		snprintf(name, sizeof(name), "m%d", i);
 		snprintf(fqdn, sizeof(fqdn), "m%d.example", i);
 		json_decref(doc);
-		doc = json_pack("{s:s, s:s, s:[{s:s}], s:{s:s, s:o}}", "kind", "cluster", "name", name,
-				"upstreams", "address", "10.0.0.5", "public", "fqdn", fqdn, "ranges",
-				ranges_make(50));
+		doc = json_pack("{s:s, s:s, s:[{s:s}], s:{s:s, s:o}}", "kind", "cluster", "name",
+				name, "upstreams", "address", "10.0.0.5", "public", "fqdn", fqdn,
+				"ranges", ranges_make(50));
 		must_ok(store_put(s, "cluster", name, 0, doc, &id, &e), &e);
 	}
 	must_ok(store_commit(s, &revision, &e), &e);
@@ -706,7 +712,8 @@ static void test_cost(void **state)
 		after = json_deep_copy(doc);
 		json_object_set_new(json_object_get(after, "public"), "ranges", ranges_make(50));
 		struct compile_change change = {.id = id, .before = doc, .after = after};
-		must_ok(compile_changes(t, &change, 1, revision + 1 + (uint64_t)i, store_id(s), &e), &e);
+		must_ok(compile_changes(t, &change, 1, revision + 1 + (uint64_t)i, store_id(s), &e),
+			&e);
 		json_decref(doc);
 		doc = after;
 	}

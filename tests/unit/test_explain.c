@@ -45,7 +45,8 @@ static struct explain_answer ask(struct cluster *c, const char *source)
 	return a;
 }
 
-static void says(struct cluster *c, const char *source, bool reached, const char *reason, const char *rule)
+static void says(struct cluster *c, const char *source, bool reached, const char *reason,
+		 const char *rule)
 {
 	struct explain_answer a = ask(c, source);
 
@@ -61,8 +62,10 @@ static void test_sentences(void **state)
 	struct cluster c = {.public_enabled = true, .ranges = ranges, .n_ranges = 3};
 	char text[PREFIX_TEXT_MAX];
 
-	says(&c, "203.0.113.7", true, "range", "203.0.113.7 is in 203.0.113.0/24, one of 3 authorized ranges");
-	says(&c, "203.0.1.7", true, "range", "203.0.1.7 is in 203.0.0.0/16, one of 3 authorized ranges");
+	says(&c, "203.0.113.7", true, "range",
+	     "203.0.113.7 is in 203.0.113.0/24, one of 3 authorized ranges");
+	says(&c, "203.0.1.7", true, "range",
+	     "203.0.1.7 is in 203.0.0.0/16, one of 3 authorized ranges");
 	says(&c, "2001:db8:1::7", true, "range",
 	     "2001:db8:1::7 is in 2001:db8::/32, one of 3 authorized ranges");
 	says(&c, "::ffff:203.0.113.7", true, "range",
@@ -73,7 +76,8 @@ static void test_sentences(void **state)
 	assert_string_equal(prefix_format(&a.range, text), "203.0.113.0/24");
 
 	c.n_ranges = 1;
-	says(&c, "203.0.113.7", true, "range", "203.0.113.7 is in 203.0.113.0/24, the only authorized range");
+	says(&c, "203.0.113.7", true, "range",
+	     "203.0.113.7 is in 203.0.113.0/24, the only authorized range");
 	says(&c, "198.51.100.9", false, "not-in-ranges",
 	     "198.51.100.9 is not in 203.0.113.0/24, the only authorized range");
 	c.n_ranges = 0;
@@ -202,7 +206,8 @@ static void oracle_round(size_t n)
 		if (best)
 			assert_int_equal(prefix_cmp(&answer.range, best), 0);
 		else
-			assert_int_equal(answer.reason, n ? EXPLAIN_NOT_IN_RANGES : EXPLAIN_NO_RANGES);
+			assert_int_equal(answer.reason,
+					 n ? EXPLAIN_NOT_IN_RANGES : EXPLAIN_NO_RANGES);
 	}
 	explain_index_free(x);
 	free(blob);
@@ -211,7 +216,8 @@ static void oracle_round(size_t n)
 static void test_oracle(void **state)
 {
 	for (uint64_t seed = 1; seed <= 300; seed++) {
-		print_message(seed % 100 ? "" : "seed %llu\n", (unsigned long long)seed);
+		if (seed % 100 == 0)
+			print_message("seed %llu\n", (unsigned long long)seed);
 		rng = seed * 0x9e3779b97f4a7c15u;
 		oracle_round(rnd() % 65);
 	}
@@ -236,7 +242,8 @@ static void test_a_million_ranges(void **state)
 	c.ranges = calloc(n, sizeof(*c.ranges));
 	assert_non_null(c.ranges);
 	for (size_t i = 0; i < n; i++)
-		c.ranges[i] = (struct prefix){.addr = addr_v4((uint32_t)(n - i) << 8), .len = 24 + i % 9};
+		c.ranges[i] =
+			(struct prefix){.addr = addr_v4((uint32_t)(n - i) << 8), .len = 24 + i % 9};
 	start = cpu_ms();
 	assert_int_equal(explain_index_new(&c, &x, NULL), 0);
 	print_message("index of 10^6 ranges: %.0f ms CPU\n", cpu_ms() - start);

@@ -330,14 +330,14 @@ static void test_changes(void **state)
 
 /* --- random operations against a naive model --------------------------------------------------------------- */
 
-#define M_IDS 40
+#define M_IDS	40
 #define M_NAMES 60
 
 struct model {
 	bool has[M_IDS], has_ranges[M_IDS];
 	uint64_t generation_of[M_IDS];
 	uint32_t range_net[M_IDS]; /* one /24 */
-	int name_id[M_NAMES];      /* -1: none */
+	int name_id[M_NAMES];	   /* -1: none */
 	uint64_t generation;
 };
 
@@ -466,7 +466,8 @@ static void random_run(uint64_t seed)
 			tables_abort(t);
 			m = before;
 		} else {
-			assert_int_equal(tables_commit(t, m.generation, STORE_ID, NULL, 0, NULL), 0);
+			assert_int_equal(tables_commit(t, m.generation, STORE_ID, NULL, 0, NULL),
+					 0);
 		}
 		if (below(40) == 0) {
 			tables_close(t);
@@ -728,7 +729,8 @@ static int disk_full_child(void)
 	limit.rlim_cur = RLIM_INFINITY;
 	if (setrlimit(RLIMIT_FSIZE, &limit) < 0 || tables_begin(t, NULL) < 0)
 		return 5;
-	if (tables_put_name(t, "x", 1, NULL) < 0 || tables_commit(t, g + 1, STORE_ID, NULL, 0, NULL) < 0)
+	if (tables_put_name(t, "x", 1, NULL) < 0 ||
+	    tables_commit(t, g + 1, STORE_ID, NULL, 0, NULL) < 0)
 		return 6;
 	tables_close(t);
 	return 0;
@@ -751,7 +753,7 @@ static void test_disk_full(void **state)
 /* --- damage ---------------------------------------------------------------------------------------------------- */
 
 #define D_CLUSTERS 24
-#define D_RANGES 40
+#define D_RANGES   40
 
 /* The truth that the damaged tables must not contradict. */
 struct truth {
@@ -972,8 +974,8 @@ static void damage_run(bool while_open, int rounds)
 	file_write(bytes, len);
 	free(bytes);
 	print_message("%s: %d right, %d refused, %d died, %d wrong\n",
-		      while_open ? "damaged while open" : "damaged before open", right, refused, died,
-		      wrong);
+		      while_open ? "damaged while open" : "damaged before open", right, refused,
+		      died, wrong);
 	assert_int_equal(wrong, 0);
 	assert_true(right > 0 && refused > 0);
 }
