@@ -178,9 +178,10 @@ void gate_end(struct gate *g, const char *why)
 		return;
 	g->must_end = true;
 	gate_close_link(g);
-	gate_ask_end(g);
+	/* A link that only closed is mostly a gate that is ending by itself: the tick asks if it is still there then. */
 	if (!why)
 		return;
+	gate_ask_end(g);
 	log_event(LOG_ERROR, "gate.end", LF_UINT("gate", g->index), LF_INT("pid", g->pid),
 		  LF_STR("reason", why));
 	events_own(

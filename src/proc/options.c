@@ -262,6 +262,7 @@ static int next_option(int argc, char **argv, int *i, const struct option_row **
 
 static bool is_row(const struct option_row *r, const char *name)
 {
+	assert(r); /* next_option() gives one whenever it succeeds */
 	return !strcmp(r->name, name);
 }
 

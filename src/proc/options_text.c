@@ -51,6 +51,8 @@ static void print_roff(const char *text)
 			fputs("\\-", stdout);
 		else if (*text == '\\')
 			fputs("\\e", stdout);
+		else if (*text == ' ' && text[-1] == '.')
+			putchar('\n'); /* a sentence, a line */
 		else
 			putchar(*text);
 	}
