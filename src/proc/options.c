@@ -303,6 +303,7 @@ static int apply(int argc, char **argv, struct options *o, struct err *e)
 
 		if (ret)
 			return ret;
+		assert(r);
 		if (row_set(r, &g, o, value, e))
 			return blame(e, NULL, 0, r->name);
 	}

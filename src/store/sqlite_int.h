@@ -37,7 +37,7 @@
 	X(HISTORY, "SELECT revision, kind, name, id, verb, actor, via, time, enforced,"          \
 		   " CASE WHEN ?5 THEN body END FROM history"                                    \
 		   " WHERE revision > ?1 AND (?2 IS NULL OR kind = ?2)"                          \
-		   " AND (?3 IS NULL OR name = ?3) ORDER BY seq LIMIT ?4")                       \
+		   " AND (?3 IS NULL OR name = ?3) ORDER BY revision, seq LIMIT ?4")                       \
 	X(HISTORY_OF, "SELECT revision, kind, name, id, verb, actor, via, time, enforced,"       \
 		      " CASE WHEN ?5 THEN body END FROM history"                                 \
 		      " WHERE kind = ?2 AND name = ?3 AND revision > ?1 ORDER BY revision, seq"  \

@@ -91,8 +91,8 @@ struct store_change {
 	const char *actor, *via;
 	uint64_t time_us;
 	int64_t enforced_ns; /* accepted to acknowledged by all; -1 if not (yet) known */
-	const json_t *
-		body; /* after the change, NULL for delete or when not asked for; borrowed for the call */
+	/* After the change, NULL for delete or when not asked for; borrowed for the call. */
+	const json_t *body;
 };
 typedef int store_change_fn(const struct store_change *c, void *arg);
 
