@@ -28,7 +28,7 @@ struct connection *connection_new(struct worker *w, int fd, const struct addr *p
 	timer_init(&c->timer, TIMER_CONNECTION);
 	list_init(&c->node);
 	c->id = ++w->next_id;
-	c->since_us = clock_wall_us();
+	c->since_ms = w->now_ms;
 	c->source = *peer;
 	c->source_port = port;
 	c->side[0].fd = fd;

@@ -47,7 +47,7 @@ static void connection_dump(struct worker *w, struct dump *d, const struct conne
 
 	memset(&r, 0, sizeof r);
 	r.id = c->id;
-	r.since_us = c->since_us;
+	r.since_us = clock_wall_us() - (w->now_ms - c->since_ms) * 1000;
 	r.bytes_up = c->bytes[0];
 	r.bytes_down = c->bytes[1];
 	r.source = c->source;

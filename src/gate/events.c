@@ -57,8 +57,7 @@ void event_connection(struct worker *w, enum gate_event_kind kind, const struct 
 	}
 	e->bytes_up = c->bytes[0];
 	e->bytes_down = c->bytes[1];
-	if (e->wall_us > c->since_us)
-		e->duration_ms = (e->wall_us - c->since_us) / 1000;
+	e->duration_ms = w->now_ms - c->since_ms;
 	if (name) {
 		e->name_len = (uint8_t)(name_len < sizeof e->name ? name_len : sizeof e->name);
 		memcpy(e->name, name, e->name_len);

@@ -149,7 +149,9 @@ struct connection {
 	struct hello_buffer *hello; /* until the first answer */
 	struct side side[2];	    /* 0 client, 1 upstream */
 	struct addr source;
-	uint64_t id, since_us, bytes[2];
+	uint64_t id, bytes[2];
+	uint64_t
+		since_ms; /* monotonic, like every time here: a jump of the wall clock moves nothing */
 	uint64_t drain_until_ms; /* 0: allowed */
 	uint32_t quota_cluster, quota_source;
 	uint16_t source_port;

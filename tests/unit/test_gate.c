@@ -7,9 +7,12 @@
 
 #include <cmocka.h>
 
+#include "gate/events.h"
 #include "gate_rig.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 static struct rig rig;
 static const struct addr inside = {.family = ADDR_V4, .lo = 0x0a000001};
@@ -386,6 +389,58 @@ static void test_damaged_ranges(void **state)
 	assert_true(rig_count(&rig, GATE_tables_unreadable_total) >= 1);
 }
 
+/* The wall clock as the gate sees it; the monotonic one is the kernel's. */
+static int64_t wall_jump_s;
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long r = syscall(SYS_clock_gettime, id, ts);
+
+	if (!r && id == CLOCK_REALTIME)
+		ts->tv_sec += wall_jump_s;
+	return (int)r;
+}
+
+/* Years forward and back: no timer fires early or late, no connection ends, no duration is wrong. */
+static void test_wall_clock_jumps(void **state)
+{
+	static const int64_t jumps[] = {10 * 365 * 86400ll, -10 * 365 * 86400ll, 3600, -3600, 0};
+	struct tables_cluster c = rig_cluster(&rig);
+	struct gate_event *e = rig.worker.events;
+	int up;
+
+	rig.worker.watched = true;
+	c.drain_s = 100;
+	declare(c, false);
+	int waiting = rig_connect(&rig, inside); /* its hello has 5 seconds */
+	int fd = open_from(inside, RIG_NAME, &up);
+	c.public_enabled = false;
+	declare(c, false); /* draining for 100 seconds */
+	uint64_t before = clock_wall_us();
+	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
+		wall_jump_s = jumps[i];
+		rig_turns(&rig, 3);
+		usleep(2 * TIMER_TICK_MS * 1000);
+		rig_turns(&rig, 3);
+		assert_int_equal(client_reads(fd), -2);
+		assert_int_equal(client_reads(waiting), -2);
+		assert_int_equal(rig.worker.n_connections, 2);
+		if (!i)
+			assert_true(clock_wall_us() - before > 9 * 365 * 86400ull * 1000000);
+	}
+	wall_jump_s = 10 * 365 * 86400ll;
+	event_connection(&rig.worker, GATE_EVENT_CLOSED,
+			 container_of(cluster_find(&rig.worker, RIG_CLUSTER)->connections.next,
+				      struct connection, node),
+			 REASON_NONE, NULL, 0);
+	assert_int_equal(rig.worker.n_events, 1);
+	assert_in_range(e->duration_ms, 1, 60000);
+	wall_jump_s = 0;
+	close(fd);
+	close(up);
+	close(waiting);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -406,6 +461,7 @@ int main(void)
 		T(test_idle_holds_nothing),
 		T(test_oldest_hello_gives_way),
 		T(test_damaged_ranges),
+		T(test_wall_clock_jumps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
