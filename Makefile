@@ -47,8 +47,13 @@ fuzz: $(FUZZ)/build.ninja ## libFuzzer, FUZZ_SECONDS (60) for each target
 	ninja -C $(FUZZ)
 	tools/fuzz.sh $(FUZZ) $(FUZZ_SECONDS)
 
-install: build ## install under PREFIX (/usr/local), DESTDIR before it
+install: build ## install under PREFIX (/usr/local), DESTDIR before it; with a service and its users
+	meson configure $(BUILD) -Dprefix=$(PREFIX)
 	meson install -C $(BUILD) --no-rebuild
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' doc/posternd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/posternd.service
+	install -D -m 644 doc/postern.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/postern.conf
+	test -e $(DESTDIR)/etc/postern/posternd.conf || install -D -m 644 doc/posternd.conf $(DESTDIR)/etc/postern/posternd.conf
 
 clean: ## remove every build folder
 	rm -rf $(BUILD) $(SANITIZE) $(FUZZ) build-clang

@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 INSIDE = "POSTERN_BENCH_INSIDE"
@@ -23,15 +24,24 @@ class LabError(Exception):
 
 
 def enter(argv):
-    """Run the bench again inside namespaces of its own; does not return unless already there."""
+    """Run the bench again inside namespaces of its own and exit with its status, unless already there."""
+    # The first process of a namespace gets no signal that it does not ask for; outside it ends the one inside.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if os.environ.get(INSIDE) == "1":
         return
-    command = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "env", f"{INSIDE}=1"]
     if os.geteuid() != 0:
         if not shutil.which("sudo"):
             raise LabError("the benchmark makes a network namespace: run it as root")
-        command = ["sudo"] + command
-    os.execvp(command[0], command + argv)
+        os.execvp("sudo", ["sudo"] + argv)
+    # Should we be killed, unshare is, and then the first process inside is told to end; with it all the others end.
+    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--pid", "--fork", "--kill-child=TERM",
+               "--mount-proc"]
+    inside = subprocess.Popen(command + argv, env={**os.environ, INSIDE: "1"})
+    try:
+        sys.exit(inside.wait())
+    except KeyboardInterrupt:
+        inside.kill()  # unshare itself; the one inside has time to clean up
+        sys.exit(130)
 
 
 def set_up_network():

@@ -46,7 +46,7 @@ class Bench:
         self.congestion = set()
         self.report = report.Report(args.output)
         self.load = lab.Load(args.build)
-        self.peers = [p for p in PEERS if not p.missing()] if not args.no_peers else []
+        self.peers = [p for p in PEERS if not p.missing()] if args.with_peers else []
 
     def held(self, wanted):
         """So many open connections as descriptors allow: a proxy needs two for each."""
@@ -128,6 +128,7 @@ def arguments():
     p.add_argument("--total", "--soak", type=int, default=1000000, metavar="N",
                    help="connections of the soak (default: 1000000)")
     args = p.parse_args()
+    args.with_peers = args.what != "soak" and not args.no_peers
     args.output = args.output or os.path.join(args.build, "bench.jsonl")
     return args
 
@@ -138,7 +139,7 @@ def head(bench):
           f"client and server on CPU {one}, proxy on {last}, two workers on {both[0]},{both[-1]}")
     for text in peers.versions() if bench.peers else []:
         print(text)
-    for peer in PEERS if not bench.args.no_peers else ():
+    for peer in PEERS if bench.args.with_peers else ():
         if peer.missing():
             print(f"{peer.name} is left out: {peer.missing()} is not installed (tools/deps.sh bench)")
     sys.stdout.flush()
@@ -173,6 +174,9 @@ def main():
     except lab.LabError as e:
         print(f"bench: {e}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
     print()
     print(bench.report.table())
     if bench.congestion - {"cubic"}:

@@ -448,16 +448,16 @@ static int ca_check(const json_t *v, void *arg, struct err *e)
 	if (json_string_length(v) > CA_MAX || strlen(pem) != json_string_length(v))
 		return err_set(e, ERR_INVALID, NULL, "must be PEM text of at most %d bytes",
 			       CA_MAX);
-	if (!strstr(pem, "-----BEGIN CERTIFICATE-----") ||
-	    !strstr(pem, "-----END CERTIFICATE-----"))
-		return err_set(
-			e, ERR_INVALID, NULL,
-			"must be one or more certificates in PEM (-----BEGIN CERTIFICATE-----)");
 	if (strstr(pem, "PRIVATE KEY-----"))
 		return err_set(
 			e, ERR_INVALID, NULL,
 			"holds a private key; only certificates belong here, and the key should be "
 			"replaced now that it has been copied");
+	if (!strstr(pem, "-----BEGIN CERTIFICATE-----") ||
+	    !strstr(pem, "-----END CERTIFICATE-----"))
+		return err_set(
+			e, ERR_INVALID, NULL,
+			"must be one or more certificates in PEM (-----BEGIN CERTIFICATE-----)");
 	c->ca_pem = strdup(pem);
 	return c->ca_pem ? 0 : no_memory(e);
 }

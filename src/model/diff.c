@@ -71,6 +71,12 @@ static int only_in(const char *const *a, const char *const *b, json_t *list, jso
 	return 0;
 }
 
+/* A side that is absent stays null: no list and an empty list are different things. */
+static json_t *side(const json_t *list, json_t *items)
+{
+	return json_incref(list ? items : json_null());
+}
+
 static int sets_add(json_t *out, const char *path, const json_t *before, const json_t *after)
 {
 	const char **b = strings_sorted(before), **a = strings_sorted(after);
@@ -80,10 +86,10 @@ static int sets_add(json_t *out, const char *path, const json_t *before, const j
 
 	if (a && b && added && removed && only_in(b, a, removed, &n_removed) == 0 &&
 	    only_in(a, b, added, &n_added) == 0)
-		r = json_array_append_new(out, json_pack("{s:s, s:O, s:O, s:I, s:I}", "path", path,
-							 "before", removed, "after", added,
-							 "removedCount", n_removed, "addedCount",
-							 n_added));
+		r = json_array_append_new(out, json_pack("{s:s, s:o, s:o, s:I, s:I}", "path", path,
+							 "before", side(before, removed), "after",
+							 side(after, added), "removedCount",
+							 n_removed, "addedCount", n_added));
 	json_decref(removed);
 	json_decref(added);
 	free(a);

@@ -12,8 +12,8 @@
  * for a side that is absent. Two lists are compared item by item if they hold objects, as a whole otherwise.
  *
  * Of two long lists of strings, "before" has only what is not in after, "after" only what is not in before, each cut
- * at DIFF_ITEMS_MAX; "removedCount" and "addedCount" are then there too and count all of them. Both 0: the order differs,
- * or how often something is repeated.
+ * at DIFF_ITEMS_MAX, and still null if that side has no list at all; "removedCount" and "addedCount" are then there too
+ * and count all of them. Both 0: the order differs, or how often something is repeated.
  *
  * Either document may be NULL: all of the other is then added or removed. New reference, NULL if out of memory.
  */

@@ -10,8 +10,11 @@
 #define DOCUMENT_PATH_MAX 24
 char *document_path(const json_t *documents, char dst[DOCUMENT_PATH_MAX]);
 
-/* Take one document into the list; it must be an object within the bounds. */
+/* Take one document into the list, if it is an object and there is room. The reader has bounded its depth. */
 int document_add(json_t *documents, json_t *take_doc, struct err *e) _must_check_;
+
+/* json_read.c */
+int json_parse(const char *text, size_t len, json_t *documents, struct err *e) _must_check_;
 
 /* yaml_read.c */
 int yaml_parse(const char *text, size_t len, json_t *documents, struct err *e) _must_check_;
@@ -20,3 +23,9 @@ int yaml_parse(const char *text, size_t len, json_t *documents, struct err *e) _
  * *ret_fault set if it is neither.
  */
 json_t *yaml_scalar(const char *text, size_t len, bool *ret_string, const char **ret_fault);
+
+/*
+ * A number from text that looks like one. NULL with *ret_fault set if it has no value here (out of range, too long), NULL
+ * alone if out of memory.
+ */
+json_t *document_number(const char *text, size_t len, bool is_real, const char **ret_fault);

@@ -5,14 +5,10 @@
  */
 #include "model/document_int.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
-
-#define NUMBER_MAX 63 /* characters of a number */
 
 struct level {
 	json_t *value; /* owned until it is put into the level above */
@@ -82,32 +78,6 @@ static bool is_not_finite(const char *t, size_t len)
 	return word_is(t, len, ".inf", ".Inf", ".INF") || word_is(t, len, ".nan", ".NaN", ".NAN");
 }
 
-static json_t *number_value(const char *text, size_t len, bool is_real, const char **ret_fault)
-{
-	char number[NUMBER_MAX + 1];
-
-	if (len > NUMBER_MAX) {
-		*ret_fault = "the number is too long; quote it if it is meant as a string";
-		return NULL;
-	}
-	memcpy(number, text, len);
-	number[len] = '\0';
-	errno = 0;
-	if (is_real) {
-		double d = strtod(number, NULL);
-
-		if (isfinite(d))
-			return json_real(d);
-	} else {
-		long long i = strtoll(number, NULL, 10);
-
-		if (errno == 0)
-			return json_integer(i);
-	}
-	*ret_fault = "the number is out of range; quote it if it is meant as a string";
-	return NULL;
-}
-
 json_t *yaml_scalar(const char *text, size_t len, bool *ret_string, const char **ret_fault)
 {
 	bool is_real;
@@ -121,7 +91,7 @@ json_t *yaml_scalar(const char *text, size_t len, bool *ret_string, const char *
 	if (word_is(text, len, "false", "False", "FALSE"))
 		return json_false();
 	if (looks_like_number(text, len, &is_real))
-		return number_value(text, len, is_real, ret_fault);
+		return document_number(text, len, is_real, ret_fault);
 	if (is_not_finite(text, len)) {
 		*ret_fault =
 			"infinity and not-a-number are not allowed; quote it if it is meant as a "

@@ -122,10 +122,14 @@ int store_begin(struct store *s, const struct store_change_meta *meta, struct er
 	assert(!s->is_open);
 	s->actor = strdup(meta->actor ? meta->actor : "");
 	s->via = strdup(meta->via ? meta->via : "");
-	r = s->actor && s->via ? sqlite_run(s, s->stmt[STMT_BEGIN], "begin a change", e)
-			       : out_of_memory(e);
+	r = s->actor && s->via ? sqlite_history_settle(s, e) : out_of_memory(e);
+	if (r == 0)
+		r = sqlite_run(s, s->stmt[STMT_BEGIN], "begin a change", e);
+	/* Whatever else has written to the file meanwhile: no revision and no id is given out twice. */
+	if (r == 0)
+		r = sqlite_meta_read(s, e);
 	if (r < 0) {
-		transaction_end(s);
+		store_abort(s);
 		return r;
 	}
 	s->is_open = true;

@@ -114,6 +114,16 @@ int store_history(struct store *s, uint64_t after, const char *kind, const char 
 	return r;
 }
 
+int sqlite_history_settle(struct store *s, struct err *e)
+{
+	if (!s->is_relaxed)
+		return 0;
+	if (sqlite3_exec(s->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_error(s, "begin a change", e);
+	s->is_relaxed = false;
+	return 0;
+}
+
 void store_set_enforced(struct store *s, uint64_t revision, int64_t enforced_ns)
 {
 	sqlite3_stmt *st = s->stmt[STMT_ENFORCED];
@@ -121,9 +131,11 @@ void store_set_enforced(struct store *s, uint64_t revision, int64_t enforced_ns)
 	if (s->is_open || revision > INT64_MAX)
 		return;
 	/* A figure is not worth a sync: it gets to the disk with the next change. */
+	s->is_relaxed = true;
 	(void)sqlite3_exec(s->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)revision);
 	sqlite3_bind_int64(st, 2, enforced_ns);
 	(void)!sqlite_run(s, st, "write", NULL);
-	(void)sqlite3_exec(s->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+	/* Should this fail, the next change tries again before it begins. */
+	(void)!sqlite_history_settle(s, NULL);
 }

@@ -37,7 +37,7 @@
 	X(HISTORY, "SELECT revision, kind, name, id, verb, actor, via, time, enforced,"          \
 		   " CASE WHEN ?5 THEN body END FROM history"                                    \
 		   " WHERE revision > ?1 AND (?2 IS NULL OR kind = ?2)"                          \
-		   " AND (?3 IS NULL OR name = ?3) ORDER BY revision, seq LIMIT ?4")                       \
+		   " AND (?3 IS NULL OR name = ?3) ORDER BY revision, seq LIMIT ?4")             \
 	X(HISTORY_OF, "SELECT revision, kind, name, id, verb, actor, via, time, enforced,"       \
 		      " CASE WHEN ?5 THEN body END FROM history"                                 \
 		      " WHERE kind = ?2 AND name = ?3 AND revision > ?1 ORDER BY revision, seq"  \
@@ -66,6 +66,7 @@ struct store {
 	sqlite3_stmt *stmt[STMT_COUNT];
 	char id[33];
 	struct store_meta meta; /* as committed */
+	bool is_relaxed;	/* commits are not synced at the moment */
 
 	/* The transaction under way. */
 	bool is_open;
@@ -90,6 +91,8 @@ void sqlite_bind_text_or_null(sqlite3_stmt *st, int i, const char *text);
 
 /* Everything that has to hold before the first write: whose file it is, its schema, its settings, its sanity. */
 int sqlite_set_up(struct store *s, const char *path, struct err *e) _must_check_;
+/* The meta row into s. */
+int sqlite_meta_read(struct store *s, struct err *e) _must_check_;
 
 /* --- sqlite_read.c ---------------------------------------------------------------------------------------- */
 
@@ -103,3 +106,5 @@ int sqlite_history_add(struct store *s, const char *kind, const char *name, uint
 		       const char *verb, const char *body, struct err *e) _must_check_;
 /* Oldest first, until the history is within its bounds again; part of the commit. */
 int sqlite_history_trim(struct store *s, struct err *e) _must_check_;
+/* Before a transaction whose commit must be synced: undo what store_set_enforced() relaxes. */
+int sqlite_history_settle(struct store *s, struct err *e) _must_check_;

@@ -151,7 +151,7 @@ static int damaged(const char *what, struct err *e)
 		       what);
 }
 
-static int meta_read(struct store *s, struct err *e)
+int sqlite_meta_read(struct store *s, struct err *e)
 {
 	sqlite3_stmt *st = s->stmt[STMT_META_GET];
 	const char *id;
@@ -162,9 +162,13 @@ static int meta_read(struct store *s, struct err *e)
 				     : sqlite_error(s, "be read", e);
 		goto out;
 	}
-	r = 0;
 	id = (const char *)sqlite3_column_text(st, 0);
-	snprintf(s->id, sizeof(s->id), "%s", id ? id : "");
+	if (!id || strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32) {
+		r = damaged("its identity is unreadable", e);
+		goto out;
+	}
+	r = 0;
+	memcpy(s->id, id, sizeof(s->id));
 	s->meta = (struct store_meta){
 		.revision = (uint64_t)sqlite3_column_int64(st, 1),
 		.next_id = (uint64_t)sqlite3_column_int64(st, 2),
@@ -172,8 +176,6 @@ static int meta_read(struct store *s, struct err *e)
 		.history_rows = (uint64_t)sqlite3_column_int64(st, 4),
 		.history_bytes = (uint64_t)sqlite3_column_int64(st, 5),
 	};
-	if (strlen(s->id) != 32 || strspn(s->id, "0123456789abcdef") != 32)
-		r = damaged("its identity is unreadable", e);
 out:
 	sqlite_release(st);
 	return r;
@@ -207,6 +209,6 @@ int sqlite_set_up(struct store *s, const char *path, struct err *e)
 	if (r == 0)
 		r = prepare(s, e);
 	if (r == 0)
-		r = meta_read(s, e);
+		r = sqlite_meta_read(s, e);
 	return r == 0 ? meta_check(s, e) : r;
 }

@@ -104,7 +104,8 @@ static int faulty_write(sqlite3_file *f, const void *src, int n, sqlite3_int64 a
 
 static int faulty_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
-	return strikes() ? SQLITE_IOERR_TRUNCATE : real_of(f)->pMethods->xTruncate(real_of(f), size);
+	return strikes() ? SQLITE_IOERR_TRUNCATE
+			 : real_of(f)->pMethods->xTruncate(real_of(f), size);
 }
 
 static int faulty_sync(sqlite3_file *f, int flags)
@@ -175,7 +176,8 @@ static int faulty_shm_unmap(sqlite3_file *f, int is_delete)
 	return real_of(f)->pMethods->xShmUnmap(real_of(f), is_delete);
 }
 
-static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *ret_flags)
+static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
+		       int *ret_flags)
 {
 	struct faulty_file *ff = (struct faulty_file *)f;
 	bool is_followed = name && flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL);

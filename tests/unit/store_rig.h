@@ -64,7 +64,8 @@ static inline void rig_begin(struct store *s)
 static inline int rig_put(struct store *s, const char *name, uint64_t expect, int value,
 			  uint32_t *ret_id)
 {
-	json_t *body = json_pack("{s:s, s:s, s:i}", "kind", "cluster", "name", name, "value", value);
+	json_t *body =
+		json_pack("{s:s, s:s, s:i}", "kind", "cluster", "name", name, "value", value);
 	struct err e = {0};
 	uint32_t id = 0;
 	int r = store_put(s, "cluster", name, expect, body, &id, &e);

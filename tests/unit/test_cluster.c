@@ -15,11 +15,12 @@
 
 #include <cmocka.h>
 
-#define UP   "upstreams: [{address: 10.0.0.5}]\n"
-#define PUB  "public: {fqdn: a.example.org}\n"
-#define HEAD "kind: cluster\nname: a\n"
-#define GOOD HEAD UP PUB
-#define PEM  "-----BEGIN CERTIFICATE-----\\nx\\n-----END CERTIFICATE-----\\n"
+#define UP	 "upstreams: [{address: 10.0.0.5}]\n"
+#define PUB	 "public: {fqdn: a.example.org}\n"
+#define HEAD	 "kind: cluster\nname: a\n"
+#define GOOD	 HEAD UP PUB
+#define LABEL_63 "a23456789012345678901234567890123456789012345678901234567890123"
+#define PEM	 "-----BEGIN CERTIFICATE-----\\nx\\n-----END CERTIFICATE-----\\n"
 
 static json_t *yaml(const char *text)
 {
@@ -115,7 +116,96 @@ static const struct {
 	{GOOD "certificateAuthority: hello\n", ERR_INVALID, "certificateAuthority", "PEM"},
 	{GOOD "certificateAuthority: \"" PEM "-----BEGIN PRIVATE KEY-----\"\n", ERR_INVALID,
 	 "certificateAuthority", "private key"},
+
+	{"kind: 7\nname: a\n" UP PUB, ERR_INVALID, "kind", "a string, not the integer 7"},
+	{"kind: cluster\nname: " LABEL_63 "x\n" UP PUB, ERR_INVALID, "name",
+	 "1 to 63 characters, not 64"},
+	{HEAD PUB "upstreams: [{address: 10}]\n", ERR_INVALID, "upstreams[0].address", "a string"},
+	{HEAD PUB "upstreams: [{address: \"[::1]\"}]\n", ERR_INVALID, "upstreams[0].address",
+	 "no IP address"},
+	{HEAD PUB "upstreams: [{address: \"10.0.0.5:6443\"}]\n", ERR_INVALID,
+	 "upstreams[0].address", "no IP address"},
+	{HEAD PUB "upstreams: [{address: \"fe80::1%eth0\"}]\n", ERR_INVALID, "upstreams[0].address",
+	 "no IP address"},
+	{HEAD PUB "upstreams: [{address: 10.0.0.5}, {address: \"::ffff:10.0.0.5\"}]\n", ERR_INVALID,
+	 "upstreams[1]", "10.0.0.5:6443 is in the list already, as item 0"},
+	{HEAD UP "public: []\n", ERR_INVALID, "public", "an object, not a list"},
+	{HEAD UP "public: {fqdn: a.b, range: []}\n", ERR_INVALID, "public.range",
+	 "did you mean ranges?"},
+	{HEAD UP "public: {fqdn: 7}\n", ERR_INVALID, "public.fqdn", "a string, not the integer 7"},
+	{HEAD UP "public: {fqdn: \"\"}\n", ERR_INVALID, "public.fqdn", "1 to 253 characters"},
+	{HEAD UP "public: {fqdn: " LABEL_63 "x.org}\n", ERR_INVALID, "public.fqdn", "no DNS name"},
+	{HEAD UP "public: {fqdn: " LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63 "}\n",
+	 ERR_INVALID, "public.fqdn", "1 to 253 characters"},
+	{HEAD UP "public: {fqdn: a.b-}\n", ERR_INVALID, "public.fqdn", "no DNS name"},
+	{HEAD UP "public: {fqdn: \"2001:db8::1\"}\n", ERR_INVALID, "public.fqdn", "is an address"},
+	{HEAD UP "public: {fqdn: a.b, names: x.y}\n", ERR_INVALID, "public.names", "a list"},
+	{HEAD UP "public: {fqdn: a.b, names: [\"*\"]}\n", ERR_INVALID, "public.names[0]",
+	 "whole first label"},
+	{HEAD UP "public: {fqdn: a.b, names: [\"*.X.y\", \"*.x.Y.\"]}\n", ERR_INVALID,
+	 "public.names[1]", "\"*.x.y\" is one of the cluster's names already"},
+	{HEAD UP "public: {fqdn: a.b, names: [10.0.0.1]}\n", ERR_INVALID, "public.names[0]",
+	 "is an address"},
+	{HEAD UP "public: {fqdn: a.b, ranges: [1.2.3.4, 7]}\n", ERR_INVALID, "public.ranges[1]",
+	 "a string, not the integer 7"},
+	{HEAD UP "public: {fqdn: a.b, ranges: [\"\"]}\n", ERR_INVALID, "public.ranges[0]",
+	 "not an IPv4 or IPv6 prefix"},
+	{HEAD UP "public: {fqdn: a.b, ranges: [\" 10.0.0.0/8\"]}\n", ERR_INVALID,
+	 "public.ranges[0]", "white space"},
+	{HEAD UP "public: {fqdn: a.b, ranges: [0.0.0.0/0, 1.1.1.1, 2.2.2.2, 2.2.2.2, 1.1.1.1]}\n",
+	 ERR_INVALID, "public.ranges[3]", "2.2.2.2/32 is in the list already, as item 2"},
+	{HEAD UP "public: {fqdn: a.b, ranges: [1.1.1.1, 1.1.1.1, 1.1.1.1]}\n", ERR_INVALID,
+	 "public.ranges[1]", "as item 0"},
+	{HEAD UP "public: {fqdn: a.b, ranges: [10.0.0.0/8, \"::ffff:10.0.0.0/104\"]}\n",
+	 ERR_INVALID, "public.ranges[1]", "as item 0"},
+
+	{GOOD "private: none\n", ERR_INVALID, "private", "an object, not the string \"none\""},
+	{GOOD "private: {kind: private-link}\n", ERR_UNSUPPORTED, "private.kind", "use none"},
+	{GOOD "private: {kind: integrated}\n", ERR_UNSUPPORTED, "private.kind", "use none"},
+	{GOOD "private: {interfaces: []}\n", ERR_INVALID, "private.interfaces",
+	 "the fields are kind"},
+	{GOOD "dns: {zone: own}\n", ERR_UNSUPPORTED, "dns.zone", "use none"},
+	{GOOD "dns: {zone: example.org}\n", ERR_INVALID, "dns.zone", "one of none, system, own"},
+	{GOOD "dns: {zones: none}\n", ERR_INVALID, "dns.zones", "did you mean zone?"},
+	{GOOD "command: {enabled: 0}\n", ERR_INVALID, "command.enabled", "true or false"},
+	{GOOD "command: {allow: []}\n", ERR_INVALID, "command.allow", "not a field"},
+	{GOOD "drain: 86401\n", ERR_INVALID, "drain", "from 0 to 86400, not 86401"},
+	{GOOD "drain: 5s\n", ERR_INVALID, "drain", "an integer, not the string \"5s\""},
+	{GOOD "limits: 5\n", ERR_INVALID, "limits", "an object"},
+	{GOOD "limits: {connections: 2147483648}\n", ERR_INVALID, "limits.connections",
+	 "to 2147483647"},
+	{GOOD "limits: {connectionsPerSource: -1}\n", ERR_INVALID, "limits.connectionsPerSource",
+	 "from 0"},
+	{GOOD "limits: {connection: 1}\n", ERR_INVALID, "limits.connection",
+	 "did you mean connections?"},
+	{GOOD "health: {kind: null}\n", ERR_INVALID, "health.kind", "leave the field out"},
+	{GOOD "health: {interval: 0.09}\n", ERR_INVALID, "health.interval", "0.1 to 3600 seconds"},
+	{GOOD "health: {interval: 3600.5}\n", ERR_INVALID, "health.interval",
+	 "0.1 to 3600 seconds"},
+	{GOOD "health: {timeout: -1}\n", ERR_INVALID, "health.timeout", "not -1"},
+	{GOOD "health: {timeout: 2s}\n", ERR_INVALID, "health.timeout", "a number, not the string"},
+	{GOOD "health: {path: /livez}\n", ERR_INVALID, "health.path",
+	 "the fields are kind, interval"},
+	{GOOD "connectTimeout: 3601\n", ERR_INVALID, "connectTimeout", "not 3601"},
+	{GOOD "connectTimeout: [5]\n", ERR_INVALID, "connectTimeout", "a number, not a list"},
+	{GOOD "proxyProtocol: false\n", ERR_INVALID, "proxyProtocol", "a string, not false"},
+	{GOOD "certificateAuthority: 7\n", ERR_INVALID, "certificateAuthority", "a string"},
+	/* Whoever pastes the wrong file should learn what it was. */
+	{GOOD "certificateAuthority: \"-----BEGIN EC PRIVATE KEY-----\"\n", ERR_INVALID,
+	 "certificateAuthority", "private key"},
 };
+
+static void check_accepted(const char *text)
+{
+	json_t *doc = yaml(text);
+	struct cluster c;
+	struct err e = {0};
+
+	if (cluster_from_json(doc, false, &c, &e) < 0)
+		fail_msg("%s\nwas refused at '%s': %s", text, e.path, e.text);
+	cluster_done(&c);
+	json_decref(doc);
+}
 
 static void test_refusals(void **state)
 {
@@ -130,6 +220,79 @@ static void test_refusals(void **state)
 			fail_msg("%s\ngave %d at '%s': %s", bad[i].text, r, e.path, e.text);
 		json_decref(doc);
 	}
+}
+
+/* Lists one longer than they may be, and a text that is too long. */
+static void check_too_many(const char *text, enum err_code code, const char *path, const char *says)
+{
+	json_t *doc = yaml(text);
+	struct cluster c;
+	struct err e = {0};
+
+	assert_int_equal(cluster_from_json(doc, false, &c, &e), -(int)code);
+	assert_string_equal(e.path, path);
+	if (!strstr(e.text, says))
+		fail_msg("\"%s\" does not say \"%s\"", e.text, says);
+	json_decref(doc);
+}
+
+static void test_bounds(void **state)
+{
+	static char text[100000];
+	size_t n;
+
+	for (int count = 16; count <= 17; count++) {
+		n = (size_t)snprintf(text, sizeof(text), HEAD PUB "upstreams:\n");
+		for (int i = 0; i < count; i++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+					      "- {address: 10.0.0.%d}\n", i);
+		if (count == 16)
+			check_accepted(text);
+		else
+			check_too_many(text, ERR_TOO_LARGE, "upstreams", "at most 16 upstreams");
+	}
+	for (int count = 63; count <= 64; count++) {
+		n = (size_t)snprintf(text, sizeof(text),
+				     HEAD UP "public:\n  fqdn: a.b\n  names:\n");
+		for (int i = 0; i < count; i++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "  - n%d.org\n", i);
+		if (count == 63)
+			check_accepted(text);
+		else
+			check_too_many(text, ERR_TOO_LARGE, "public.names", "63 besides its fqdn");
+	}
+	n = (size_t)snprintf(text, sizeof(text), GOOD "certificateAuthority: \"" PEM);
+	memset(text + n, 'x', 65536);
+	memcpy(text + n + 65536, "\"\n", 3);
+	check_too_many(text, ERR_INVALID, "certificateAuthority", "at most 65536 bytes");
+}
+
+/* The last values that are still good. */
+static void test_extremes(void **state)
+{
+	static const char *const good[] = {
+		"kind: cluster\nname: " LABEL_63 "\n" UP PUB,
+		"kind: cluster\nname: \"0\"\n" UP PUB,
+		HEAD PUB "upstreams: [{address: 10.0.0.5, port: 1}]\n",
+		HEAD PUB "upstreams: [{address: 10.0.0.5, port: 65535}]\n",
+		HEAD PUB "upstreams: [{address: 10.0.0.5}, {address: 10.0.0.5, port: 1}]\n",
+		HEAD UP "public: {fqdn: " LABEL_63 "." LABEL_63 "." LABEL_63 ".a23456789."
+			"a234567890123456789012345678901234567890123456789.x}\n",
+		HEAD UP "public: {fqdn: localhost}\n",
+		HEAD UP "public: {fqdn: a_b.c.}\n",
+		HEAD UP "public: {fqdn: a.b, names: []}\n",
+		HEAD UP "public: {fqdn: a.b, ranges: [0.0.0.0/0, \"::/0\"]}\n",
+		HEAD UP "public: {fqdn: a.b, ranges: [10.0.0.0/8, 10.0.0.0/9]}\n",
+		GOOD "private: {}\ndns: {}\ncommand: {}\nlimits: {}\nhealth: {}\n",
+		GOOD "drain: 86400\n",
+		GOOD "limits: {connections: 2147483647}\n",
+		GOOD "health: {interval: 0.1, timeout: 3600}\n",
+		GOOD "connectTimeout: 3600\n",
+		GOOD "proxyProtocol: off\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		check_accepted(good[i]);
 }
 
 static void test_defaults(void **state)
@@ -220,6 +383,21 @@ static void test_shared_name(void **state)
 	json_decref(b);
 }
 
+static void test_no_object(void **state)
+{
+	json_t *doc = json_array();
+	struct cluster c;
+	struct err e = {0};
+
+	assert_int_equal(cluster_from_json(doc, true, &c, &e), -ERR_INVALID);
+	assert_string_equal(e.path, "");
+	assert_string_equal(e.text, "must be an object, not a list");
+	/* Whoever does not care may say so. */
+	assert_int_equal(cluster_from_json(doc, true, &c, NULL), -ERR_INVALID);
+	json_decref(doc);
+	cluster_done(NULL);
+}
+
 /* A million prefixes pass, and one repeated at the end is found. */
 static void test_million_ranges(void **state)
 {
@@ -235,10 +413,14 @@ static void test_million_ranges(void **state)
 		json_array_append_new(ranges, json_string(text));
 	}
 	clock_t start = clock();
+	double took_ms;
+
 	assert_int_equal(cluster_from_json(doc, false, &c, &e), 0);
 	assert_int_equal(c.n_ranges, 1000000);
-	print_message("a million ranges checked in %.0f ms CPU\n",
-		      (double)(clock() - start) * 1e3 / CLOCKS_PER_SEC);
+	took_ms = (double)(clock() - start) * 1e3 / CLOCKS_PER_SEC;
+	print_message("a million ranges checked in %.0f ms CPU\n", took_ms);
+	/* Generous: only a wrong approach is caught, not a slow machine. */
+	assert_true(took_ms < 15000);
 	cluster_done(&c);
 	json_array_set_new(ranges, 999999, json_string("1.0.0.16"));
 	assert_int_equal(cluster_from_json(doc, false, &c, &e), -ERR_INVALID);
@@ -274,6 +456,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_no_object),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything_set),
 		cmocka_unit_test(test_empty_ranges_are_nobody),

@@ -7,7 +7,11 @@
 #include "faulty_vfs.h"
 #include "store_rig.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <sqlite3.h>
+#include <sys/mount.h>
 
 #define PADDING_MAX (6u << 20)
 
@@ -171,8 +175,8 @@ static void test_disk_gone_and_unsynced_lost(void **state)
 /* Large enough that the commit also copies the log into the database file. */
 static void test_checkpoint(void **state)
 {
-	every_step(FAULT_DEAD, SQLITE_IOERR_WRITE, PADDING_MAX, true, 509);
-	every_step(FAULT_ONCE, SQLITE_FULL, PADDING_MAX, false, 509);
+	every_step(FAULT_DEAD, SQLITE_IOERR_WRITE, PADDING_MAX, true, 1021);
+	every_step(FAULT_ONCE, SQLITE_FULL, PADDING_MAX, false, 1021);
 }
 
 /* Nothing fails, and the power goes at once: what was confirmed is on the disk. */
@@ -185,6 +189,26 @@ static void test_power_loss_after_commit(void **state)
 	prepare();
 	faulty_arm(-1, FAULT_ONCE, SQLITE_OK);
 	s = rig_open();
+	assert_int_equal(change(s, 10), 0);
+	faulty_arm(0, FAULT_DEAD, SQLITE_IOERR_WRITE);
+	store_close(s);
+	faulty_arm(-1, FAULT_ONCE, SQLITE_OK);
+	faulty_power_loss();
+	check_reopened(true);
+	assert_int_equal(rig_teardown(NULL), 0);
+}
+
+/* Noting a figure is not synced; the change after it is again. */
+static void test_power_loss_after_figure_and_commit(void **state)
+{
+	struct store *s;
+
+	assert_int_equal(rig_setup(NULL), 0);
+	faulty_forget();
+	prepare();
+	faulty_arm(-1, FAULT_ONCE, SQLITE_OK);
+	s = rig_open();
+	store_set_enforced(s, 1, 12345);
 	assert_int_equal(change(s, 10), 0);
 	faulty_arm(0, FAULT_DEAD, SQLITE_IOERR_WRITE);
 	store_close(s);
@@ -240,6 +264,82 @@ static void test_no_half_transaction(void **state)
 	assert_int_equal(rig_teardown(NULL), 0);
 }
 
+/* --- a disk that is really full --------------------------------------------------------------------------- */
+
+#define DISK_SIZE "2m"
+#define BALLAST	  (512u << 10)
+
+/* A file that takes space, for the moment when somebody cleans up. */
+static void ballast_make(char path[96])
+{
+	static const char zeros[BALLAST];
+	int fd;
+
+	snprintf(path, 96, "%s/ballast", rig_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+	close(fd);
+}
+
+/* Commits until the disk is full; returns the last revision that was confirmed. */
+static uint64_t fill(struct store *s, struct err *e)
+{
+	uint64_t revision = 0;
+
+	for (int i = 1; i <= 1000; i++) {
+		rig_begin(s);
+		if (put_padded(s, "a", i, 20000, e) < 0) {
+			store_abort(s);
+			return revision;
+		}
+		if (store_commit(s, &revision, e) < 0)
+			return revision;
+		assert_int_equal(revision, i);
+	}
+	fail_msg("the disk was never full");
+	return 0;
+}
+
+static void test_disk_really_full(void **state)
+{
+	struct err e = {0};
+	char ballast[96];
+	uint64_t last;
+	struct store *s;
+
+	assert_int_equal(rig_setup(NULL), 0);
+	faulty_forget();
+	faulty_arm(-1, FAULT_ONCE, SQLITE_OK);
+	/* In a mount namespace of our own, so that nothing is left behind. */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("full", rig_dir, "tmpfs", 0, "size=" DISK_SIZE) < 0) {
+		print_message("no right to mount a small file system: %s\n", strerror(errno));
+		assert_int_equal(rig_teardown(NULL), 0);
+		skip();
+	}
+	ballast_make(ballast);
+	s = rig_open();
+	last = fill(s, &e);
+	assert_int_equal(e.code, ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.text, "disk is full"));
+	assert_true(last > 0);
+	assert_int_equal(store_revision(s), last);
+	assert_int_equal(rig_value(s, "a"), (int)last);
+	/* Space again, and the same store goes on. */
+	assert_int_equal(remove(ballast), 0);
+	rig_begin(s);
+	assert_int_equal(rig_put(s, "b", 0, 9, NULL), 0);
+	assert_int_equal(rig_commit(s), last + 1);
+	store_close(s);
+	s = rig_open();
+	assert_int_equal(rig_value(s, "a"), (int)last);
+	assert_int_equal(rig_value(s, "b"), 9);
+	store_close(s);
+	assert_int_equal(umount(rig_dir), 0);
+	assert_int_equal(rig_teardown(NULL), 0);
+}
+
 static int install(void **state)
 {
 	faulty_install();
@@ -262,8 +362,10 @@ int main(void)
 		cmocka_unit_test(test_disk_gone_and_unsynced_lost),
 		cmocka_unit_test(test_checkpoint),
 		cmocka_unit_test(test_power_loss_after_commit),
+		cmocka_unit_test(test_power_loss_after_figure_and_commit),
 		cmocka_unit_test(test_the_reason_is_named),
 		cmocka_unit_test(test_no_half_transaction),
+		cmocka_unit_test(test_disk_really_full),
 	};
 
 	return cmocka_run_group_tests(tests, install, forget);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the tests of the compile step share: a store and two environments in a folder of their own for each test, and the
+ * oracle: whatever way the tables took, they hold the same records as tables made anew from the whole store.
+ */
+#pragma once
+
+#include "compile/compile.h"
+#include "model/cluster.h"
+#include "tables/tables_int.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static char root[64];
+static uint64_t rng;
+
+static inline uint64_t rnd(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng * 0x2545f4914f6cdd1du >> 7;
+}
+
+static inline size_t below(size_t n)
+{
+	return (size_t)(rnd() % n);
+}
+
+static inline const char *path_of(const char *name)
+{
+	static char path[2][128];
+	static int turn;
+
+	turn ^= 1;
+	snprintf(path[turn], sizeof(path[turn]), "%s/%s", root, name);
+	return path[turn];
+}
+
+static const char *const folders[] = {"store", "tables", "fresh"};
+
+static inline int setup(void **state)
+{
+	(void)state;
+	snprintf(root, sizeof(root), "/tmp/test_compile.XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		if (mkdir(path_of(folders[i]), 0700) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static inline void store_erase(void)
+{
+	static const char *const files[] = {"store/s.db", "store/s.db-wal", "store/s.db-shm"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		unlink(path_of(files[i]));
+}
+
+static inline int teardown(void **state)
+{
+	(void)state;
+	store_erase();
+	if (tables_erase(path_of("tables"), NULL) < 0 || tables_erase(path_of("fresh"), NULL) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		if (rmdir(path_of(folders[i])) < 0)
+			return -1;
+	}
+	return rmdir(root);
+}
+
+static inline struct tables *must_tables(const char *folder)
+{
+	struct tables *t = NULL;
+	struct err e = {0};
+
+	if (tables_open(path_of(folder), true, &t, &e) < 0)
+		fail_msg("tables_open: %s", e.text);
+	return t;
+}
+
+static inline struct store *must_store(void)
+{
+	struct store *s = NULL;
+	struct err e = {0};
+
+	if (store_open(path_of("store/s.db"), &s, &e) < 0)
+		fail_msg("store_open: %s", e.text);
+	return s;
+}
+
+static inline void must_ok(int r, const struct err *e)
+{
+	if (r != 0)
+		fail_msg("%d: %s %s", r, e->path, e->text);
+}
+
+/* --- comparing environments --------------------------------------------------------------------------------- */
+
+static inline void same_table(struct tables *a, struct tables *b, enum table table)
+{
+	MDB_cursor *ca, *cb;
+	MDB_val ka, va, kb, vb;
+	size_t n = 0;
+
+	assert_int_equal(mdb_cursor_open(a->snapshot.txn, a->dbi[table], &ca), 0);
+	assert_int_equal(mdb_cursor_open(b->snapshot.txn, b->dbi[table], &cb), 0);
+	for (;; n++) {
+		int ra = mdb_cursor_get(ca, &ka, &va, MDB_NEXT);
+		int rb = mdb_cursor_get(cb, &kb, &vb, MDB_NEXT);
+
+		if (ra != rb)
+			fail_msg("table %d: one has %zu records, the other has more", table, n);
+		if (ra != 0)
+			break;
+		if (ka.mv_size != kb.mv_size || memcmp(ka.mv_data, kb.mv_data, ka.mv_size) != 0)
+			fail_msg("table %d: record %zu has different keys: %.*s, %.*s", table, n,
+				 (int)ka.mv_size, (char *)ka.mv_data, (int)kb.mv_size,
+				 (char *)kb.mv_data);
+		if (va.mv_size != vb.mv_size || memcmp(va.mv_data, vb.mv_data, va.mv_size) != 0)
+			fail_msg("table %d: record %zu has different values", table, n);
+	}
+	mdb_cursor_close(ca);
+	mdb_cursor_close(cb);
+}
+
+static inline void same_tables(struct tables *a, struct tables *b)
+{
+	struct tables_snapshot *sa = tables_acquire(a), *sb = tables_acquire(b);
+
+	assert_true(sa && sb);
+	assert_int_equal(tables_generation(sa), tables_generation(sb));
+	assert_string_equal(tables_store_id(sa), tables_store_id(sb));
+	for (enum table t = TABLE_NAME; t <= TABLE_RANGES; t++)
+		same_table(a, b, t);
+	assert_int_equal(tables_verify(sa, NULL), 0);
+	assert_int_equal(tables_verify(sb, NULL), 0);
+	tables_release(sa);
+	tables_release(sb);
+}
+
+/* t holds what compile_all() makes of the store. */
+static inline void same_as_fresh(struct tables *t, struct store *s)
+{
+	struct tables *fresh = must_tables("fresh");
+	struct err e = {0};
+
+	must_ok(compile_all(fresh, s, &e), &e);
+	same_tables(t, fresh);
+	tables_close(fresh);
+}
+
+static inline json_t *ranges_make(size_t n)
+{
+	json_t *ranges = json_array();
+	uint32_t net = (uint32_t)below(1000);
+
+	for (size_t i = 0; i < n; i++) {
+		char text[PREFIX_TEXT_MAX];
+		uint32_t a = net + (uint32_t)i * 3;
+
+		if (i % 4 == 3)
+			snprintf(text, sizeof(text), "2001:db8:%x::/48", a & 0xffff);
+		else
+			snprintf(text, sizeof(text), "10.%u.%u.0/24", a >> 8 & 255, a & 255);
+		json_array_append_new(ranges, json_string(text));
+	}
+	return ranges;
+}
