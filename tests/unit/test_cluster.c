@@ -135,7 +135,8 @@ static const struct {
 	{HEAD UP "public: {fqdn: 7}\n", ERR_INVALID, "public.fqdn", "a string, not the integer 7"},
 	{HEAD UP "public: {fqdn: \"\"}\n", ERR_INVALID, "public.fqdn", "1 to 253 characters"},
 	{HEAD UP "public: {fqdn: " LABEL_63 "x.org}\n", ERR_INVALID, "public.fqdn", "no DNS name"},
-	{HEAD UP "public: {fqdn: " LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63 "}\n",
+	{HEAD UP "public: {fqdn: " LABEL_63 "." LABEL_63 "." LABEL_63
+		 ".a23456789.a234567890123456789012345678901234567890123456789.xx}\n",
 	 ERR_INVALID, "public.fqdn", "1 to 253 characters"},
 	{HEAD UP "public: {fqdn: a.b-}\n", ERR_INVALID, "public.fqdn", "no DNS name"},
 	{HEAD UP "public: {fqdn: \"2001:db8::1\"}\n", ERR_INVALID, "public.fqdn", "is an address"},
