@@ -250,7 +250,7 @@ static int value_take(struct reader *r, int depth, json_t **ret_value);
 static int string_value(struct reader *r, json_t **ret_value)
 {
 	_cleanup_free_ char *text = NULL;
-	size_t len;
+	size_t len = 0;
 	int result = string_take(r, &text, &len);
 
 	if (result < 0)
