@@ -6,7 +6,7 @@ FUZZ ?= build-fuzz
 FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 
-.PHONY: build sanitize test unit e2e lint fmt bench fuzz install clean help
+.PHONY: build sanitize test unit e2e lint fmt bench soak fuzz install clean help
 .DEFAULT_GOAL := build
 
 $(BUILD)/build.ninja:
@@ -42,6 +42,10 @@ fmt: ## clang-format 14 over all C files
 bench: build ## measure against the peers, side by side (bench/)
 	tools/deps.sh build run bench
 	/usr/bin/python3 bench/run.py --build $(BUILD)
+
+soak: build ## a million short connections through two gates: none may be lost
+	tools/deps.sh build run bench
+	/usr/bin/python3 bench/run.py soak --build $(BUILD)
 
 fuzz: $(FUZZ)/build.ninja ## libFuzzer, FUZZ_SECONDS (60) for each target
 	ninja -C $(FUZZ)
