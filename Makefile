@@ -53,6 +53,7 @@ fuzz: $(FUZZ)/build.ninja ## libFuzzer, FUZZ_SECONDS (60) for each target
 
 install: build ## install under PREFIX (/usr/local), DESTDIR before it; with a service and its users
 	meson configure $(BUILD) -Dprefix=$(PREFIX)
+	ninja -C $(BUILD) build.ninja
 	meson install -C $(BUILD) --no-rebuild
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' doc/posternd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/posternd.service

@@ -51,9 +51,10 @@ def balancer():
 @pytest.fixture(scope="session")
 def _shared():
     d = daemon.Posternd("--hello-timeout", "2")
-    d.start()
-    yield d
-    d.close()
+    try:
+        yield d.start()
+    finally:
+        d.close()
 
 
 @pytest.fixture
@@ -139,5 +140,7 @@ class Kube:
 def kube():
     with tempfile.TemporaryDirectory(prefix="postern-kube.") as d:
         k = Kube(d)
-        yield k
-        k.down()
+        try:
+            yield k
+        finally:
+            k.down()

@@ -28,9 +28,10 @@ def v2(source, destination=V4, tlv=b"", command=0x21):
 def trusting():
     from daemon import Posternd
     d = Posternd("--trust-proxy", "100.64.9.9/32", "--trust-proxy", "2001:db8:c::/48", "--hello-timeout", "2")
-    d.start()
-    yield d
-    d.close()
+    try:
+        yield d.start()
+    finally:
+        d.close()
 
 
 @pytest.fixture
