@@ -87,6 +87,13 @@ struct msg_watch {
 	uint32_t accepted; /* also GATE_EVENT_ACCEPTED and _CLOSED */
 };
 
+/* A private address: the socket that listens on it. fds: the socket, where one goes along. */
+struct msg_endpoint {
+	uint32_t network; /* id of the router in whose namespace it is */
+	uint32_t port;
+	struct addr addr;
+};
+
 enum dump_kind { DUMP_CONNECTIONS, DUMP_CLUSTERS };
 
 /* control to gate: write records of this kind into the memfd given. fds: the memfd. */
@@ -116,6 +123,8 @@ struct msg_dumped {
   X(MSG_STOP_CONTROL, ROLE_PARENT,   ROLE_CONTROL,   struct msg_empty,      struct msg_empty,    0) \
   X(MSG_STOP_GATE,    ROLE_PARENT,   ROLE_GATE,      struct msg_empty,      struct msg_empty,    0) \
   X(MSG_CONTROL_LINK, ROLE_PARENT,   ROLE_GATE,      struct msg_empty,      struct msg_empty,    1) \
+  X(MSG_ENDPOINT,     ROLE_PARENT,   ROLE_GATE,      struct msg_endpoint,   struct msg_empty,    1) \
+  X(MSG_ENDPOINT_GONE,ROLE_PARENT,   ROLE_GATE,      struct msg_endpoint,   struct msg_empty,    0) \
   X(MSG_READY,        ROLE_CONTROL,  ROLE_PARENT,    struct msg_empty,      struct msg_empty,    0) \
   X(MSG_END_GATE,     ROLE_CONTROL,  ROLE_PARENT,    struct msg_end_gate,   struct msg_empty,    0) \
   X(MSG_BELL,         ROLE_CONTROL,  ROLE_GATE,      struct msg_generation, struct msg_empty,    0) \
