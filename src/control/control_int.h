@@ -13,6 +13,7 @@
 #include "control/index.h"
 #include "control/loop.h"
 #include "control/operation.h"
+#include "model/landscape.h"
 #include "store/store.h"
 #include "tables/tables.h"
 
@@ -39,6 +40,7 @@ struct control {
 
 	struct authz authz;
 	struct index index;
+	struct landscape *landscape; /* NULL only while there has been no store yet */
 	struct gates gates;
 	struct operations operations;
 	struct events events;

@@ -2,6 +2,7 @@
 #include "control/tables_keep.h"
 
 #include "base/log.h"
+#include "control/networks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ int control_store_check(const struct control *c, struct err *e)
 
 static int store_try(struct control *c)
 {
+	struct landscape *l = NULL;
 	struct err e = {0};
 	struct store *s;
 	int r = store_open(c->store_path, &s, &e);
@@ -49,11 +51,15 @@ static int store_try(struct control *c)
 		return r;
 	}
 	r = index_load(&c->index, s, &e);
+	if (r == 0)
+		r = networks_load(c->options, s, &l, &e);
 	if (r < 0) {
 		store_close(s);
 		control_store_down(c, e.text);
 		return r;
 	}
+	landscape_free(c->landscape);
+	c->landscape = l;
 	c->store = s;
 	c->is_in_step = false;
 	control_store_up(c);
