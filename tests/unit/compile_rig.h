@@ -155,7 +155,7 @@ static inline void same_as_fresh(struct tables *t, struct store *s)
 	struct tables *fresh = must_tables("fresh");
 	struct err e = {0};
 
-	must_ok(compile_all(fresh, s, &e), &e);
+	must_ok(compile_all(fresh, NULL, s, NULL, &e), &e);
 	same_tables(t, fresh);
 	tables_close(fresh);
 }
