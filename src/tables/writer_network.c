@@ -128,7 +128,7 @@ static int gone_delete(struct endpoints *all, MDB_cursor *cursor)
 
 	for (; rc == 0 && is_of_network(all, &key);
 	     rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT)) {
-		if (key.mv_size == ENDPOINT_KEY_BYTES &&
+		if (all->n && key.mv_size == ENDPOINT_KEY_BYTES &&
 		    bsearch(key.mv_data, all->puts, all->n, sizeof(*all->puts), key_cmp))
 			continue;
 		tell_old(all, &key, &v);
