@@ -30,6 +30,8 @@ static int role_main(const struct options *o, char **argv)
 		return control_with_apis(o);
 	case ROLE_GATE:
 		return gate_main(o, ROLE_PARENT_FD);
+	case ROLE_NETD:
+	case ROLE_KEEPER:
 	case ROLE_COUNT:
 		break;
 	}
