@@ -39,6 +39,7 @@ struct control {
 
 	struct authz authz;
 	struct index index;
+	struct landscape *landscape; /* everything declared that concerns networks; NULL: not read yet */
 	struct gates gates;
 	struct operations operations;
 	struct events events;

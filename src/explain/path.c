@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "explain/path.h"
 
+#include "explain/name_answer.h"
 #include "explain/path_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TARGETS_MAX (2 * NET_PLACEMENTS_MAX * FAMILIES)
-
-/* What the client would try, in order. */
-struct targets {
-	struct addr addr[TARGETS_MAX];
-	size_t n;
-};
 
 void path_answer_done(struct path_answer *a)
 {
@@ -163,6 +156,7 @@ static bool try_address(struct path *p, const struct addr *to)
 {
 	p->to = *to;
 	p->answer->seen = (struct addr){0};
+	p->answer->range = (struct prefix){0};
 	p->answer->via[0] = '\0';
 	if (path_is_public(p, to))
 		snprintf(p->answer->via, sizeof(p->answer->via), "public");
@@ -171,52 +165,14 @@ static bool try_address(struct path *p, const struct addr *to)
 
 /* --- which addresses --------------------------------------------------------------------------------------- */
 
-static void target_add(struct targets *t, const struct addr *a)
-{
-	if (a->family == ADDR_NONE || t->n == ARRAY_SIZE(t->addr))
-		return;
-	for (size_t i = 0; i < t->n; i++)
-		if (addr_is_equal(&t->addr[i], a))
-			return;
-	t->addr[t->n++] = *a;
-}
-
 static int target_endpoint(const struct endpoint_view *ep, void *arg)
 {
 	for (size_t i = 0; i < FAMILIES; i++)
-		target_add(arg, &ep->addresses[i]);
+		name_answer_add(arg, &ep->addresses[i]);
 	return 0;
 }
 
-static void targets_public(const struct path *p, struct targets *t)
-{
-	for (size_t i = 0; i < p->q->n_public_addresses; i++)
-		target_add(t, &p->q->public_addresses[i]);
-}
-
-/* Those of the client's own network first; else the public ones; else, with the public endpoint off, whatever there is. */
-static int target_own(const struct endpoint_view *ep, void *arg)
-{
-	struct path *p = ((void **)arg)[0];
-
-	if (ep->is_enabled && object_router(ep->subnet) == p->router)
-		target_endpoint(ep, ((void **)arg)[1]);
-	return 0;
-}
-
-static void targets_by_name(struct path *p, struct targets *t)
-{
-	void *arg[] = {p, t};
-	const struct cluster_net *c = object_cluster_net(p->q->cluster);
-
-	cluster_each_endpoint(p->q->cluster, target_own, arg);
-	if (t->n == 0 && c->public_enabled)
-		targets_public(p, t);
-	if (t->n == 0 && !c->public_enabled)
-		cluster_each_endpoint(p->q->cluster, target_endpoint, t);
-}
-
-static void say_names(struct path *p, const struct targets *t)
+static void say_names(struct path *p, const struct name_answer *t)
 {
 	const struct cluster_net *c = object_cluster_net(p->q->cluster);
 	char all[200] = "", text[ADDR_TEXT_MAX];
@@ -224,21 +180,22 @@ static void say_names(struct path *p, const struct targets *t)
 
 	for (size_t i = 0; i < t->n && used < sizeof(all) - ADDR_TEXT_MAX - 6; i++)
 		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
-					 addr_format(&t->addr[i], text));
+					 addr_format(&t->addresses[i], text));
 	path_ok(p, NULL, "%s answers %s here: %s", c->server_names[0], all,
-		path_is_public(p, &t->addr[0]) ? "public" : "private");
+		t->is_private ? "private" : "public");
 }
 
-static bool targets_find(struct path *p, struct targets *t)
+static bool targets_find(struct path *p, struct name_answer *t)
 {
 	const struct cluster_net *c = object_cluster_net(p->q->cluster);
 
 	switch (p->q->by) {
 	case PATH_BY_ADDRESS:
-		target_add(t, &p->q->address);
+		name_answer_add(t, &p->q->address);
 		return true;
 	case PATH_PUBLIC:
-		targets_public(p, t);
+		for (size_t i = 0; i < p->q->n_public_addresses; i++)
+			name_answer_add(t, &p->q->public_addresses[i]);
 		if (t->n == 0)
 			path_fail(p, NULL, PATH_NO_NAME,
 				  "the public listeners' addresses are not known: posternd "
@@ -253,7 +210,7 @@ static bool targets_find(struct path *p, struct targets *t)
 	case PATH_BY_NAME:
 		break;
 	}
-	targets_by_name(p, t);
+	name_answer(p->q->cluster, p->router, p->q->public_addresses, p->q->n_public_addresses, t);
 	if (t->n == 0)
 		return path_fail(p, NULL, PATH_NO_NAME, "%s answers nothing here",
 				 c->server_names[0]);
@@ -284,12 +241,12 @@ static void path_init(struct path *p, const struct path_question *q, struct path
 }
 
 /* What decides is the first address that is reached; if none is, the first of all. */
-static void try_all(struct path *p, const struct targets *t)
+static void try_all(struct path *p, const struct name_answer *t)
 {
 	struct path_answer *a = p->answer, first = {0};
 
 	for (size_t i = 0; i < t->n && !p->nomem; i++) {
-		if (try_address(p, &t->addr[i]))
+		if (try_address(p, &t->addresses[i]))
 			return;
 		if (i == 0)
 			first = *a;
@@ -302,7 +259,7 @@ static void try_all(struct path *p, const struct targets *t)
 int explain_path(const struct path_question *q, struct path_answer *ret_answer, struct err *e)
 {
 	struct path_answer a = {0};
-	struct targets t = {.n = 0};
+	struct name_answer t = {.n = 0};
 	struct path p;
 
 	path_init(&p, q, &a);

@@ -49,6 +49,7 @@ struct path_answer {
 	enum path_reason reason;
 	struct addr address; /* that decided; ADDR_NONE: there was none to try */
 	struct addr seen; /* the source that the endpoint sees; ADDR_NONE: it did not come so far */
+	struct prefix range;	  /* PATH_RANGE: the longest authorized range with it; else zero */
 	char via[PATH_WHERE_MAX]; /* "public", "private 10.0.1.7 in network prod"; "" if not known */
 	char rule[PATH_TEXT_MAX]; /* one sentence for people, no full stop */
 	struct path_step *steps;  /* of all addresses that were tried, in order */

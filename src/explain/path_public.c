@@ -47,6 +47,7 @@ static bool public_judge(struct path *p)
 	struct explain_answer a;
 
 	explain_source(p->q->public_rules, &p->answer->seen, &a);
+	p->answer->range = a.range;
 	if (a.reached)
 		return path_reached(p, p->q->cluster, reason_of(a.reason), "%s", a.rule);
 	return path_fail(p, p->q->cluster, reason_of(a.reason), "%s", a.rule);
