@@ -321,13 +321,37 @@ def test_check_prints_a_readable_diff_and_changes_nothing(cli, api, tmp_path):
     assert r.stdout == ("cluster/prod would be updated\n"
                         "  ~ public.ranges: + 198.51.100.0/24  - 203.0.113.0/24\n"
                         "  ~ drain: 0 -> 30\n"
-                        "  + limits: {\"connections\":5}\n"
+                        "  + limits: {connections: 5}\n"
                         "  ~ upstreams: + [::1]:6443  - 10.0.0.5:6443\n"
                         "  ~ public.names: the same, in another order\n"
                         "  - certificateAuthority: x\n"
                         "cluster/same unchanged\n")
     assert cli("check", "-f", doc, "--exit-code").returncode == 10
     assert cli("check", "-f", doc, "--exit-code", "-o", "json").returncode == 10
+
+
+def test_check_reads_well_for_networks(cli, api, tmp_path):
+    nat = {"to": "0.0.0.0/0", "via": {"natGateway": "out"}}
+    drop = {"to": "10.9.0.0/16", "via": {"drop": True}}
+    api.on("POST", "/v1/apply", result(
+        {"kind": "route-table", "name": "rt", "action": "update", "diff": [
+            {"path": "routes", "before": [nat], "after": [nat, drop]}]},
+        {"kind": "security-group", "name": "api", "action": "update", "diff": [
+            {"path": "egress", "before": None, "after": []},
+            {"path": "ingress", "before": [{"protocol": "tcp", "ports": 443, "ranges": ["10.0.0.0/8"]}], "after": []}]},
+        {"kind": "cluster", "name": "prod", "action": "update", "diff": [
+            {"path": "private.enabled", "before": None, "after": False},
+            {"path": "private.placements", "before": None, "after": [{"subnet": "a", "addresses": ["10.0.1.7"]}]}]},
+        op=None, dry=True))
+    r = cli("check", "-f", write(tmp_path, "p.json", DOCUMENT))
+    assert r.stdout == ("route-table/rt would be updated\n"
+                        "  ~ routes: + {to: 10.9.0.0/16, via: {drop: true}}\n"
+                        "security-group/api would be updated\n"
+                        "  + egress: []\n"
+                        "  ~ ingress: - {protocol: tcp, ports: 443, ranges: [10.0.0.0/8]}\n"
+                        "cluster/prod would be updated\n"
+                        "  + private.enabled: false\n"
+                        "  + private.placements: + {subnet: a, addresses: [10.0.1.7]}\n")
 
 
 def test_check_without_difference(cli, api, tmp_path):

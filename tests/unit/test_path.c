@@ -11,6 +11,7 @@
  *	             | peering near
  *	           network near 10.1.0.0/16 --- peering beyond --- network beyond 10.2.0.0/16
  */
+#include "explain/admit.h"
 #include "explain/path.h"
 #include "landscape_rig.h"
 
