@@ -22,6 +22,9 @@ static const char networks[] =
 	"kind: network\nname: near\naddressSpace: [10.1.0.0/16]\n---\n"
 	"kind: network\nname: beyond\naddressSpace: [10.2.0.0/16]\n---\n"
 	"kind: network\nname: far\naddressSpace: [10.3.0.0/16]\n---\n"
+	"kind: network\nname: quiet\naddressSpace: [10.4.0.0/16]\n---\n"
+	"kind: subnet\nname: quiet-a\nnetwork: quiet\nranges: [10.4.1.0/24]\n---\n"
+	"kind: peering\nname: quiet\nnetworks: [prod, quiet]\nroutes: none\n---\n"
 	"kind: network\nname: alone\naddressSpace: [10.0.0.0/16]\n---\n"
 	"kind: internet-gateway\nname: igw\nnetwork: prod\n---\n"
 	"kind: internet-gateway\nname: igw-alone\nnetwork: alone\n---\n"
@@ -40,7 +43,7 @@ static const char networks[] =
 	"kind: route-table\nname: by-bad-nat\nnetwork: prod\nroutes:\n"
 	"- {to: 0.0.0.0/0, via: {natGateway: bad-nat}}\n---\n"
 	"kind: route-table\nname: dead-end\nnetwork: prod\nroutes:\n"
-	"- {to: 192.0.2.0/24, via: {drop: true}}\n---\n"
+	"- {to: 192.0.2.0/24, via: {drop: true}}\n- {to: 10.1.0.0/16, via: {drop: true}}\n---\n"
 	"kind: route-table\nname: alone-out\nnetwork: alone\nroutes:\n"
 	"- {to: 0.0.0.0/0, via: {internetGateway: igw-alone}}\n---\n"
 	"kind: route-table\nname: alone-nat\nnetwork: alone\nroutes:\n"
@@ -102,6 +105,7 @@ static const char hosts[] =
 	"kind: host\nname: pl-mute\nsubnet: near-b\naddresses: [10.1.2.10]\n---\n"
 	"kind: host\nname: pp\nsubnet: beyond-a\naddresses: [10.2.1.10]\n---\n"
 	"kind: host\nname: h\nsubnet: far-a\naddresses: [10.3.1.10]\n---\n"
+	"kind: host\nname: q\nsubnet: quiet-a\naddresses: [10.4.1.10]\n---\n"
 	"kind: host\nname: u\nsubnet: alone-a\naddresses: [10.0.9.10]\n---\n"
 	"kind: host\nname: o\nsite: office\naddresses: [172.16.0.10]\n---\n"
 	"kind: host\nname: lost\nsite: closed\naddresses: [172.17.0.10]\n---\n";
@@ -110,28 +114,33 @@ static const char hosts[] =
 	"kind: cluster\nname: " name "\nupstreams: [{address: 10.9.9.9}]\npublic: {fqdn: " name \
 	".example.org}\n" rest
 
-static const char clusters[] = CLUSTER("prod",
-				       "private: {kind: interfaces, placements: [{subnet: inner, "
-				       "addresses: [10.0.1.7]}], "
-				       "securityGroups: [api]}\n") "---\n" CLUSTER("mute",
-										   "private: "
-										   "{kind: "
-										   "interfaces, "
-										   "placements: "
-										   "[{subnet: "
-										   "mute, "
-										   "addresses: "
-										   "[10.0.5.7]}]}"
-										   "\n") "---"
-											 "\n" CLUSTER("off",
-												      "private: {kind: interfaces, enabled: false, placements: [{subnet: inner, addresses: "
-												      "[10.0.1.8]}]}\n") "---\n" CLUSTER("ranged",
-																	 "private: {kind: interfaces, ranges: [10.0.2.0/24], placements: "
-																	 "[{subnet: inner, addresses: [10.0.1.9]}]}\n") "---\n" CLUSTER("linked",
-																									"private: {kind: private-link}\n") "---\n"
-																													   "kind: private-endpoint\nname: waiting\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.7]\n"
-																													   "state: pending\n---\n"
-																													   "kind: private-endpoint\nname: there\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.8]\n";
+static const char clusters[] = CLUSTER(
+	"prod",
+	"private: {kind: interfaces, placements: [{subnet: inner, "
+	"addresses: [10.0.1.7]}], "
+	"securityGroups: [api]}\n") "---\n" CLUSTER("mute",
+						    "private: "
+						    "{kind: "
+						    "interfaces, "
+						    "placements: "
+						    "[{subnet: "
+						    "mute, "
+						    "addresses: "
+						    "[10.0.5.7]}]}"
+						    "\n") "---"
+							  "\n" CLUSTER(
+								  "off",
+								  "private: {kind: interfaces, "
+								  "enabled: false, placements: "
+								  "[{subnet: inner, addresses: "
+								  "[10.0.1.8]}]}\n") "---"
+										     "\n" CLUSTER("ranged",
+												  "private: {kind: interfaces, ranges: [10.0.2.0/24], placements: "
+												  "[{subnet: inner, addresses: [10.0.1.9]}]}\n") "---\n" CLUSTER("linked",
+																				 "private: {kind: private-link}\n") "---\n"
+																								    "kind: private-endpoint\nname: waiting\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.7]\n"
+																								    "state: pending\n---\n"
+																								    "kind: private-endpoint\nname: there\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.8]\n";
 
 static struct landscape *land;
 static const struct addr public_address = {.family = ADDR_V4, .lo = 0xc0000201};
@@ -297,6 +306,12 @@ static void test_over_links(void **state)
 	says("pl", "mute", "10.0.5.7", "private",
 	     "the private endpoint has no security group and no ranges: whoever is routed to it is "
 	     "admitted");
+	says("q", "prod", "10.0.1.7", "no-route",
+	     "subnet \"quiet-a\" has no route to 10.0.1.7: it has no route table, and no automatic "
+	     "route leads there");
+	/* Of two equal prefixes the table's wins. */
+	says("dead", "linked", "10.1.1.8", "route-drop",
+	     "route 10.1.0.0/16 of route-table \"dead-end\" says drop");
 	/* The same address in another network is somebody else's. */
 	says("u", "prod", "10.0.1.7", "no-endpoint", "nobody has 10.0.1.7 there");
 	says("u", "linked", "10.1.1.8", "not-on-internet",
