@@ -36,12 +36,14 @@ static bool addresses_have(const struct addr *addresses, const struct addr *a)
 	return own->family != ADDR_NONE && addr_is_equal(own, a);
 }
 
-static bool cluster_has(const struct cluster_net *c, const struct addr *a)
+/* An endpoint that is switched off is nobody's address. */
+static bool endpoint_has(const struct endpoint_rules *rules, const struct object *owner,
+			 const struct object *group, const struct addr *a)
 {
-	for (size_t i = 0; i < c->n_placements; i++)
-		if (addresses_have(c->placements[i].addresses, a))
-			return true;
-	return false;
+	struct found_endpoint f;
+
+	return groups_have(rules->groups, rules->n_groups, group) &&
+	       endpoint_find(object_router(group), a, &f) && f.ep.owner == owner && f.ep.is_enabled;
 }
 
 static bool member_has_address(const struct object *o, const struct object *group,
@@ -55,9 +57,8 @@ static bool member_has_address(const struct object *o, const struct object *grou
 		return groups_have(h->groups, h->n_groups, group) &&
 		       addresses_have(h->addresses, a);
 	if (ep)
-		return groups_have(ep->rules.groups, ep->rules.n_groups, group) &&
-		       addresses_have(ep->addresses, a);
-	return c && groups_have(c->rules.groups, c->rules.n_groups, group) && cluster_has(c, a);
+		return endpoint_has(&ep->rules, o, group, a);
+	return c && endpoint_has(&c->rules, o, group, a);
 }
 
 static bool group_has_address(const struct object *group, const struct addr *a)

@@ -134,13 +134,40 @@ static const char clusters[] = CLUSTER(
 								  "enabled: false, placements: "
 								  "[{subnet: inner, addresses: "
 								  "[10.0.1.8]}]}\n") "---"
-										     "\n" CLUSTER("ranged",
-												  "private: {kind: interfaces, ranges: [10.0.2.0/24], placements: "
-												  "[{subnet: inner, addresses: [10.0.1.9]}]}\n") "---\n" CLUSTER("linked",
-																				 "private: {kind: private-link}\n") "---\n"
-																								    "kind: private-endpoint\nname: waiting\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.7]\n"
-																								    "state: pending\n---\n"
-																								    "kind: private-endpoint\nname: there\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.8]\n";
+										     "\n" CLUSTER(
+											     "range"
+											     "d",
+											     "priva"
+											     "te: "
+											     "{kind"
+											     ": "
+											     "inter"
+											     "faces"
+											     ", "
+											     "range"
+											     "s: "
+											     "[10."
+											     "0.2."
+											     "0/"
+											     "24], "
+											     "place"
+											     "ments"
+											     ": "
+											     "[{"
+											     "subne"
+											     "t: "
+											     "inner"
+											     ", "
+											     "addre"
+											     "sses:"
+											     " [10."
+											     "0.1."
+											     "9]}]}"
+											     "\n") "---\n" CLUSTER("linked",
+														   "private: {kind: private-link}\n") "---\n"
+																		      "kind: private-endpoint\nname: waiting\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.7]\n"
+																		      "state: pending\n---\n"
+																		      "kind: private-endpoint\nname: there\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.8]\n";
 
 static struct landscape *land;
 static const struct addr public_address = {.family = ADDR_V4, .lo = 0xc0000201};
@@ -150,7 +177,8 @@ static int setup(void **state)
 	static char all[sizeof(networks) + sizeof(hosts) + sizeof(clusters)];
 
 	snprintf(all, sizeof(all), "%s%s%s", networks, hosts, clusters);
-	land = rig_landscape(all);
+	assert_int_equal(landscape_new(&land, NULL), 0);
+	must_apply(land, all);
 	return 0;
 }
 
