@@ -22,12 +22,25 @@ bool router_has_address(const struct object *router, const struct addr *a, struc
 	return false;
 }
 
-/* Routes of a table are offered before automatic ones: of equal prefixes the first stays. */
+/* Of two equal prefixes: what a table says, then a direct link, then a hub; of the same the older router. */
+static int rank(const struct way *w)
+{
+	return w->table ? 0 : w->peer && w->peer->kind == OBJECT_HUB ? 2 : 1;
+}
+
+static bool is_before(const struct way *a, const struct way *b)
+{
+	if (rank(a) != rank(b))
+		return rank(a) < rank(b);
+	return a->peer && b->peer && a->peer->id < b->peer->id;
+}
+
 static void offer(struct search *s, const struct way *w)
 {
 	if (!prefix_contains(&w->to, s->to))
 		return;
-	if (s->best.kind == WAY_NONE || w->to.len > s->best.to.len)
+	if (s->best.kind == WAY_NONE || w->to.len > s->best.to.len ||
+	    (w->to.len == s->best.to.len && is_before(w, &s->best)))
 		s->best = *w;
 }
 

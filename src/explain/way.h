@@ -5,7 +5,7 @@
  * each can be held against the other.
  *
  * Within a router's own address space everything is local. Elsewhere the longest prefix decides, of what the route table
- * says and of the automatic routes; of two equal prefixes the table's wins. What came in by a link goes to the router's own
+ * says and of the automatic routes; of two equal prefixes the table's wins, then a direct link, then a hub. What came in by a link goes to the router's own
  * hosts and endpoints only, except at a hub, which passes it on to one other router.
  *
  * Pure; nothing is allocated. The landscape has passed its check. Objects in results are borrowed from it.
