@@ -78,8 +78,8 @@ static int explain_make(struct control *c, struct index_cluster *ic, struct err 
 	return r;
 }
 
-int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
-		struct explain_answer *ret_answer, struct err *e)
+int why_index(struct control *c, uint32_t cluster, const struct explain_index **ret_index,
+	      struct err *e)
 {
 	struct index_cluster *ic = index_get(&c->index, cluster);
 	int r;
@@ -91,7 +91,53 @@ int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
 		if (r < 0)
 			return r;
 	}
-	explain_source(ic->explain, source, ret_answer);
+	*ret_index = ic->explain;
+	return 0;
+}
+
+int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
+		struct explain_answer *ret_answer, struct err *e)
+{
+	const struct explain_index *x;
+	int r = why_index(c, cluster, &x, e);
+
+	if (r == 0)
+		explain_source(x, source, ret_answer);
+	return r;
+}
+
+struct private_search {
+	uint32_t network;
+	const struct addr *address;
+	const struct object *found; /* the network */
+};
+
+static int private_compare(const struct endpoint_view *ep, void *arg)
+{
+	struct private_search *s = arg;
+	const struct object *network = object_router(ep->subnet);
+
+	if (network->id != s->network ||
+	    !addr_is_equal(&ep->addresses[addr_index(s->address)], s->address))
+		return 0;
+	s->found = network;
+	return 1;
+}
+
+int why_private(struct control *c, uint32_t cluster, uint32_t network, const struct addr *address,
+		const struct addr *source, struct admission *ret_admission, struct err *e)
+{
+	const struct index_cluster *ic = index_get(&c->index, cluster);
+	struct private_search s = {network, address, NULL};
+	const struct object *o = NULL;
+
+	if (ic && c->landscape)
+		o = landscape_find(c->landscape, OBJECT_CLUSTER, ic->name);
+	if (o)
+		cluster_each_endpoint(o, private_compare, &s);
+	if (!s.found)
+		return err_set(e, ERR_NOT_FOUND, NULL, "there is no such private endpoint");
+	explain_endpoint(s.found, address, source, ret_admission);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/addr.h"
+#include "explain/admit.h"
 #include "explain/explain.h"
 #include "proc/gate_ipc.h"
 
@@ -16,6 +17,18 @@ struct control;
 /* 0, -ERR_NOT_FOUND, -ERR_UNAVAILABLE, -ERR_NOMEM. */
 int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
 		struct explain_answer *ret_answer, struct err *e) _must_check_;
+
+/* What explains the cluster: borrowed until it changes. Errors as above. */
+int why_index(struct control *c, uint32_t cluster, const struct explain_index **ret_index,
+	      struct err *e) _must_check_;
+
+/*
+ * Does the private endpoint at an address of a network (by its id) that leads to the cluster admit the source, and by which
+ * rule? -ERR_NOT_FOUND: nothing such is declared.
+ */
+int why_private(struct control *c, uint32_t cluster, uint32_t network, const struct addr *address,
+		const struct addr *source, struct admission *ret_admission, struct err *e)
+	_must_check_;
 
 /*
  * One sentence for what a gate decided, as its event says. The documents are asked only if they agree with it: a gate may still

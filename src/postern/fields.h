@@ -15,7 +15,8 @@ bool field_bool(const json_t *o, const char *path, bool fallback);
 size_t field_count(const json_t *o, const char *path);
 
 /*
- * A value in one line: strings bare, {"address","port"} as an endpoint, other objects and arrays as compact JSON. malloc()ed.
+ * A value in one line: strings bare, {"address","port"} as an endpoint, other objects and arrays as YAML in
+ * one line. malloc()ed.
  */
 char *value_format(const json_t *v);
 /* "addr:port", IPv6 in brackets. malloc()ed. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* status, connections, history, explain, operation and version: one question to the daemon each. */
+/* status, connections, history, operation and version: one question to the daemon each. */
 #include "model/kind.h"
 #include "postern/columns.h"
 #include "postern/fields.h"
@@ -296,37 +296,7 @@ out:
 	return 0;
 }
 
-/* --- explain, operation, version --------------------------------------------------------------------------- */
-
-int explain_run(struct cli *c, struct err *e)
-{
-	const char *cluster = args_word(&c->args, 0), *source = args_word(&c->args, 1), *rule;
-	_cleanup_free_ char *rule_shown = NULL;
-	struct answer a = {0};
-	struct target t;
-	bool reached;
-	int rc;
-
-	if (strncmp(cluster, "cluster/", 8) == 0)
-		cluster += 8;
-	target_init(&t, "/v1/explain");
-	target_query(&t, "cluster", cluster);
-	target_query(&t, "source", source);
-	rc = client_get(&c->client, t.text, &a, e);
-	target_done(&t);
-	if (rc < 0)
-		return rc;
-	if (!cli_emit(c, a.json)) {
-		reached = field_bool(a.json, "reached", false);
-		rule = field_text(a.json, "rule", field_text(a.json, "reason", "no reason given"));
-		rule_shown = text_clean(rule);
-		term_print(&c->out, reached ? TONE_GOOD : TONE_BAD, reached ? "yes" : "no");
-		fprintf(c->out.file, ": %s %s cluster/%s: %s\n", source,
-			reached ? "reaches" : "does not reach", cluster, rule_shown);
-	}
-	answer_done(&a);
-	return 0;
-}
+/* --- operation, version ------------------------------------------------------------------------------------ */
 
 int operation_run(struct cli *c, struct err *e)
 {
