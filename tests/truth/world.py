@@ -37,10 +37,8 @@ def enter():
     """Into an internet of our own; while this process has one thread."""
     global IS_ROOT
     IS_ROOT = net.enter()
-    net.run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
-    for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
-        with open("/proc/sys/" + name, "w", encoding="ascii") as f:
-            f.write("1")
+    net.own_run()
+    net.forward()
     # The internet knows nothing of private ranges, and says so; as routers there do.
     for prefix in ("10.0.0.0/8", "172.16.0.0/12"):
         net.run("ip", "route", "add", "unreachable", prefix, "metric", "4000")
@@ -131,26 +129,15 @@ class Upstream:
 # --- places ------------------------------------------------------------------------------------------------------------
 
 
-class HostPlace(net.Client):
+class HostPlace(net.Namespace):
     """A host of the landscape: commands run by `postern exec`, sockets are opened in its namespace."""
 
-    def __init__(self, world, name):  # pylint: disable=super-init-not-called
-        self.world, self.name = world, name
-
-    @contextlib.contextmanager
-    def entered(self):
-        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open("/run/netns/%s.host.%s" % (self.world.prefix, self.name), os.O_RDONLY)
-        try:
-            net.setns(there)
-            yield
-        finally:
-            net.setns(own)
-            os.close(there)
-            os.close(own)
+    def __init__(self, world, name):
+        super().__init__("%s.host.%s" % (world.prefix, name))
+        self.world, self.host = world, name
 
     def command(self, argv):
-        return self.world.cli("exec", self.name, "--", *argv)
+        return self.world.cli("exec", self.host, "--", *argv)
 
 
 class InternetPlace(net.Client):
