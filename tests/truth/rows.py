@@ -252,7 +252,7 @@ MODES = [
         S("a private endpoint needs no server name", "no_server_name"),
         S("on the public endpoint, no and an unknown server name are reset before a byte", "public_server_name"),
         S("a ClientHello in segments of one byte is routed rightly", "hello_split"),
-        S("a ClientHello with 12 KiB of extensions is routed rightly, or refused cleanly", "hello_large"),
+        S("a ClientHello with 16 KiB of extensions is routed rightly, or refused cleanly", "hello_large"),
         S("streams both ways, as exec, logs -f, port-forward and watch are", "streams"),
         W("kubectl exec, port-forward with a kubelet behind the API server", "a kubelet in the landscape"),
     ]),

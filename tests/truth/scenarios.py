@@ -374,7 +374,7 @@ def hello_large(w, f):
     settle(w, "interfaces", Step("", None))
     for place, address in (("I+", public(f)), ("N", private("interfaces", f))):
         try:
-            answer = version_by(w, place, address, landscape.FQDN, alpn=["%02d" % i + "x" * 250 for i in range(48)])
+            answer = version_by(w, place, address, landscape.FQDN, alpn=["%02d" % i + "x" * 250 for i in range(65)])
             check(b"gitVersion" in answer, "%s has another answer", place)
         except ConnectionResetError:
             pass  # refused cleanly: version_by() has seen that not a byte came
