@@ -6,7 +6,7 @@ FUZZ ?= build-fuzz
 FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 
-.PHONY: build sanitize test unit e2e lint fmt bench soak fuzz install clean help
+.PHONY: build sanitize test unit e2e truth lint fmt bench soak fuzz install clean help
 .DEFAULT_GOAL := build
 
 $(BUILD)/build.ninja:
@@ -32,6 +32,10 @@ unit: build ## unit tests and fuzz corpora only
 
 e2e: build ## end-to-end tests only
 	./test e2e
+
+truth: build ## who can reach what: every row of the specification with real packets (MODES="..." for some)
+	tools/deps.sh build run test
+	/usr/bin/python3 tests/truth/run.py --build $(BUILD) $(MODES)
 
 lint: build ## every static check, each with its name
 	tools/lint $(BUILD)

@@ -143,7 +143,8 @@ class Posternd:
         for l in self.listen:
             a += ["--listen", l]
         if self.separate_users:
-            for option, uid in (("--user-control", "2147480001"), ("--user-gate", "2147480002")):
+            for option, uid in (("--user-control", "2147480001"), ("--user-gate", "2147480002"),
+                                ("--user-netd", "2147480003")):
                 a += [] if option in self.options else [option, uid]
         else:
             a += ["--no-separate-users", "--sandbox", "best-effort"]

@@ -60,6 +60,21 @@ def enter():
     return uid == 0
 
 
+def own_run():
+    """A /run of our own, for namespaces with names; once, and before anything is in it."""
+    if not os.path.exists("/run/of-the-tests"):
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+        with open("/run/of-the-tests", "w", encoding="ascii"):
+            pass
+
+
+def forward():
+    """The router forwards, and says so where it knows no way: what a private range has on the internet."""
+    for name in ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"):
+        with open("/proc/sys/" + name, "w", encoding="ascii") as f:
+            f.write("1")
+
+
 class Client:
     """A place to connect from: a namespace with an address of each family and a default route to the router."""
 
@@ -102,6 +117,10 @@ class Client:
             setns(own)
             os.close(own)
 
+    def listen(self, host, port):
+        with self.entered():
+            return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM):
         with self.entered():
             return socket.socket(family, kind)
@@ -123,6 +142,27 @@ class Client:
     def run(self, *argv, **kw):
         with self.entered():
             return run(*argv, **kw)
+
+
+class Namespace(Client):
+    """A place that others make, by its name in /run/netns: entered anew each time."""
+
+    def __init__(self, name):  # pylint: disable=super-init-not-called
+        self.name = name
+
+    @contextlib.contextmanager
+    def entered(self):
+        own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = -1
+        try:
+            there = os.open("/run/netns/" + self.name, os.O_RDONLY)
+            setns(there)
+            yield
+        finally:
+            setns(own)
+            for fd in (own, there):
+                if fd >= 0:
+                    os.close(fd)
 
 
 class Router(Client):

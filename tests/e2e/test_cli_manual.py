@@ -48,4 +48,16 @@ def test_examples_are_readable_documents(cli, api, name):
     api.on("POST", "/v1/apply", result({"name": "x", "action": "create"}, op=None, dry=True))
     r = cli("check", "-f", os.path.join(ROOT, "examples", name))
     assert r.returncode == 0, r.stderr
-    assert all(d["kind"] == "cluster" for d in json.loads(api.requests[0]["body"]))
+    kinds = re.findall(r'X\(OBJECT_\w+, "([a-z-]+)"\)', source("src/model/net.h"))
+    documents = json.loads(api.requests[0]["body"])
+    assert documents and {d["kind"] for d in documents} <= set(kinds)
+    named = [(d["kind"], d["name"]) for d in documents]
+    assert len(named) == len(set(named))
+
+
+def test_the_examples_show_every_kind():
+    kinds = set(re.findall(r'X\(OBJECT_\w+, "([a-z-]+)"\)', source("src/model/net.h")))
+    shown = set()
+    for name in os.listdir(os.path.join(ROOT, "examples")):
+        shown |= set(re.findall(r"^kind: ([a-z-]+)$", source("examples/" + name), re.M))
+    assert shown == kinds

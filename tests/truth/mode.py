@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+One mode of the specification, in an internet of its own: mode.py ID RESULT.json [--keep]. Started by run.py.
+"""
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+
+import world  # noqa: E402
+
+if __name__ == "__main__":
+    world.enter()  # before any thread
+
+import landscape  # noqa: E402
+import rows  # noqa: E402
+import scenarios  # noqa: E402
+import verdict  # noqa: E402
+
+OBJECTS = {"own-endpoint": landscape.own_endpoint}
+
+
+def note(text):
+    print("%s: %s" % (sys.argv[1], text), file=sys.stderr, flush=True)
+
+
+def hosts_file():
+    """What clients on the internet believe of the cluster's name, until a name server says it: the public addresses."""
+    text = "127.0.0.1 localhost\n" + "".join("%s %s\n" % (rows.PUBLIC[f][0], landscape.FQDN) for f in rows.FAMILIES)
+    path = os.path.join(tempfile.mkdtemp(dir="/run"), "hosts")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+    os.chmod(os.path.dirname(path), 0o755)
+    world.net.run("mount", "--bind", path, "/etc/hosts")
+
+
+def documents(mode, step):
+    docs = [landscape.endpoint_group(step.groups), landscape.cluster(mode.private, step)]
+    return docs + [OBJECTS[o]() for o in mode.objects]
+
+
+def look(w, place, tries, mode):
+    """A Seen (verdict.py)."""
+    seen = w.probe(place, tries)
+    if place in rows.INTERNET:
+        seen["names"] = None
+    seen["explained"] = {k: explained(w, place, f, h, seen, mode) for k, f, h in tries}
+    return seen
+
+
+def explained(w, place, family, host, seen, mode):
+    """What explain says of a try; None where it has no way to be asked."""
+    if place in rows.INTERNET:
+        return w.explain(place, family) if host is None else None
+    if host is None:
+        # By name and one family: the addresses of that family, as the name answered them; reached if one of them is.
+        answers = [w.explain(place, family, address=a) for a in seen["names"][str(family)]]
+        if not answers:
+            return {"reached": False, "rule": "the name has no address of this family"}
+        return next((a for a in answers if a["reached"]), answers[0])
+    return w.explain(place, family, address=host)
+
+
+def take_step(w, mode, step, wanted):
+    """Set the step and look from every place: ({place: Seen}, what is wrong on the whole)."""
+    w.apply(*documents(mode, step))
+    seen, reached, accepted = {}, w.reached, w.accepted()
+    for place, tries in wanted.items():
+        try:
+            seen[place] = look(w, place, tries, mode)
+        except (AssertionError, OSError, ValueError) as e:
+            seen[place] = str(e)
+    came, let_in = w.accepted() - accepted, w.reached - reached
+    wrong = [] if came == let_in else ["%s: %d got in, but the API server saw %d" % (step.title, let_in, came)]
+    return seen, wrong
+
+
+def quiet_results(seen_by_step, wrong):
+    """The row about who is not let in, over all that this mode has tried."""
+    results = []
+    for family in rows.FAMILIES:
+        r = verdict.Result(scenarios.QUIET, family)
+        r.compared.append("reach")
+        r.problems += wrong
+        for step, seen in seen_by_step:
+            for place, s in seen.items():
+                tries = s["tries"].items() if isinstance(s, dict) else ()
+                r.problems += ["%s: %s heard %d bytes" % (step.title, place, t["bytes"]) for k, t in tries
+                               if k.startswith("%d/" % family) and not t["reached"] and t["bytes"]]
+        results.append(r)
+    return results
+
+
+def run_scenario(w, mode, row):
+    results = []
+    for family in row.families:
+        r = verdict.Result(row, family)
+        began = time.monotonic()
+        try:
+            getattr(scenarios, row.run)(w, family)
+            r.compared.append("reach")
+        except Exception as e:  # noqa: BLE001  whatever goes wrong is the row's
+            r.problems.append(str(e) or repr(e))
+            if not isinstance(e, AssertionError):
+                r.problems.append(traceback.format_exc())
+        note("%s, IPv%d: %s (%.1f s)" % (row.run, family, r.state(), time.monotonic() - began))
+        results.append(r)
+    return results
+
+
+def run(mode, directory):
+    """[(index of the row, Result)]; the quiet row has the index len(mode.rows)."""
+    w = scenarios.make_world(mode, directory)
+    results = []
+    try:
+        began = time.monotonic()
+        w.start()
+        if mode.private or mode.steps or mode.id == "aks-deleted":
+            w.apply(*landscape.everything())
+        note("landscape up after %.1f s" % (time.monotonic() - began))
+        wanted = verdict.tries_of(mode)
+        seen_by_step, wrong = [], []
+        for step in mode.steps:
+            began = time.monotonic()
+            seen, bad = take_step(w, mode, step, wanted)
+            seen_by_step.append((step, seen))
+            wrong += bad
+            note("%s: %d places seen (%.1f s)" % (step.title, len(seen), time.monotonic() - began))
+        for i, row in enumerate(mode.rows):
+            if isinstance(row, rows.Row):
+                results += [(i, r) for r in verdict.judge_row(row, mode, seen_by_step)]
+            elif isinstance(row, rows.Waiting):
+                results += [(i, verdict.Result(row, None))]
+            else:
+                results += [(i, r) for r in run_scenario(w, mode, row)]
+        if wanted:
+            results += [(len(mode.rows), r) for r in quiet_results(seen_by_step, wrong)]
+    finally:
+        if "--keep" in sys.argv:
+            keep(w)
+        log = w.d.read_log()
+        w.close()
+        with open(sys.argv[2] + ".log", "w", encoding="utf-8") as f:
+            f.write(log)
+    return results
+
+
+def keep(w):
+    note("kept: nsenter -t %d -m -n, then POSTERN_SOCKET=%s; ends with a line or Ctrl-C here" % (os.getpid(), w.d.socket))
+    try:
+        sys.stdin.readline()
+    except KeyboardInterrupt:
+        pass
+
+
+def main():
+    mode = rows.mode(sys.argv[1])
+    answer = {"mode": mode.id, "results": [], "error": None}
+    hosts_file()
+    try:
+        # Rows that wait alone need no landscape.
+        if all(isinstance(r, rows.Waiting) for r in mode.rows):
+            results = [(i, verdict.Result(r, None)) for i, r in enumerate(mode.rows)]
+        else:
+            with world.temporary("--keep" in sys.argv) as directory:
+                results = run(mode, directory)
+        answer["results"] = [r.as_dict(i) for i, r in results]
+    except Exception as e:  # noqa: BLE001  told to run.py, which fails every row of the mode
+        traceback.print_exc()
+        answer["error"] = "the mode did not run: " + str(e)
+    with open(sys.argv[2], "w", encoding="utf-8") as f:
+        json.dump(answer, f)
+    os._exit(0)  # upstream's threads wait in accept
+
+
+if __name__ == "__main__":
+    main()
