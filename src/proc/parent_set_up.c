@@ -22,7 +22,8 @@ static void networks_decide(struct parent *p)
 	struct err e = {0};
 
 	if (p->o.networks == NETWORKS_OFF) {
-		msg_text_put(p->netd_off, "the daemon was started with --networks off");
+		msg_text_put(p->netd_off, "the daemon was started with --networks off; start it "
+					  "without to have networks");
 		return;
 	}
 	if (!sandbox_netd_rights(&e))

@@ -36,8 +36,9 @@ enum condition {
 	GATE_STAT,    /* of a descriptor, not of a path */
 	LIMIT_READ,   /* prlimit64 that only asks */
 	NETLINK,      /* socket(AF_NETLINK): routes, nftables, sockets of others */
-	NET_ENTER,    /* setns: a network namespace */
-	NET_NEW,      /* unshare: a network namespace */
+	LINK_NAMES, /* socket(AF_UNIX, SOCK_DGRAM), and the ioctl that asks it for the number of a link */
+	NET_ENTER, /* setns: a network namespace */
+	NET_NEW,   /* unshare: a network namespace */
 };
 
 struct call {
@@ -101,8 +102,8 @@ static const struct call control[] = {
 };
 
 static const struct call netd[] = {
-	/* the kernel's networks; names of links are asked by netlink, not by ioctl */
-	IF(socket, NETLINK), C(bind), C(sendmmsg), C(recvmmsg),
+	/* the kernel's networks; and the C library's if_nametoindex() */
+	IF(socket, NETLINK), C(bind), C(sendmmsg), C(recvmmsg), IF(socket, LINK_NAMES), IF(ioctl, LINK_NAMES),
 	/* listeners of private endpoints */
 	IF(socket, TCP), C(listen),
 	/* namespaces, each kept by a mount on a file in /run/netns */
@@ -191,6 +192,15 @@ static int allow_second(scmp_filter_ctx f, int number, unsigned long value)
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, number, 1, INT_IS(1, value));
 }
 
+static int allow_link_names(scmp_filter_ctx f, int number)
+{
+	if (number == SCMP_SYS(ioctl))
+		return allow_second(f, number, SIOCGIFINDEX);
+	return seccomp_rule_add(
+		f, SCMP_ACT_ALLOW, number, 2, INT_IS(0, AF_UNIX),
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, ~(uint32_t)SOCK_CLOEXEC, SOCK_DGRAM));
+}
+
 static int allow_masked(scmp_filter_ctx f, int number, unsigned int arg, uint64_t mask,
 			uint64_t value)
 {
@@ -229,6 +239,8 @@ static int allow(scmp_filter_ctx f, const struct call *c)
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->number, 1, INT_IS(3, AT_EMPTY_PATH));
 	case NETLINK:
 		return allow_netlink(f);
+	case LINK_NAMES:
+		return allow_link_names(f, c->number);
 	case NET_ENTER:
 		return allow_second(f, c->number, CLONE_NEWNET);
 	case NET_NEW:

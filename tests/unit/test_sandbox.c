@@ -16,6 +16,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -378,6 +379,7 @@ static int netd_work(void *arg)
 	NEED(!pthread_create(&t, NULL, thread, &ran) && !pthread_join(t, NULL) && ran);
 	NEED(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG) >= 0);
 	NEED(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER) >= 0);
+	NEED(if_nametoindex("lo") > 0);
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	NEED(home >= 0);
 	fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
