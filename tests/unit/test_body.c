@@ -17,19 +17,20 @@
 
 #include <cmocka.h>
 
-#define NET	 "kind: network\nname: a\n"
-#define SUB	 "kind: subnet\nname: a\nnetwork: n\n"
-#define TABLE	 "kind: route-table\nname: a\nnetwork: n\n"
-#define PUBLIC	 "kind: public-address\nname: a\n"
-#define PEERING	 "kind: peering\nname: a\n"
-#define HUB	 "kind: hub\nname: a\n"
-#define SITE	 "kind: site\nname: a\naddressSpace: [10.0.0.0/16]\n"
-#define GROUP	 "kind: security-group\nname: a\nnetwork: n\n"
-#define RULE	 "kind: security-group\nname: a\nnetwork: n\ningress:\n- "
-#define HOST	 "kind: host\nname: a\n"
-#define IN	 "kind: host\nname: a\nsubnet: s\n"
-#define EP	 "kind: private-endpoint\nname: a\ncluster: c\nsubnet: s\n"
-#define CLUSTER	 "kind: cluster\nname: a\nupstreams: [{address: 10.0.0.1}]\npublic: {fqdn: a.b}\nprivate: "
+#define NET	"kind: network\nname: a\n"
+#define SUB	"kind: subnet\nname: a\nnetwork: n\n"
+#define TABLE	"kind: route-table\nname: a\nnetwork: n\n"
+#define PUBLIC	"kind: public-address\nname: a\n"
+#define PEERING "kind: peering\nname: a\n"
+#define HUB	"kind: hub\nname: a\n"
+#define SITE	"kind: site\nname: a\naddressSpace: [10.0.0.0/16]\n"
+#define GROUP	"kind: security-group\nname: a\nnetwork: n\n"
+#define RULE	"kind: security-group\nname: a\nnetwork: n\ningress:\n- "
+#define HOST	"kind: host\nname: a\n"
+#define IN	"kind: host\nname: a\nsubnet: s\n"
+#define EP	"kind: private-endpoint\nname: a\ncluster: c\nsubnet: s\n"
+#define CLUSTER \
+	"kind: cluster\nname: a\nupstreams: [{address: 10.0.0.1}]\npublic: {fqdn: a.b}\nprivate: "
 #define TEN	 "aaaaaaaaaa"
 #define LABEL_64 TEN TEN TEN TEN TEN TEN "aaaa"
 #define LONG_300 LABEL_64 LABEL_64 LABEL_64 LABEL_64 TEN TEN TEN TEN "aaaa"
@@ -89,8 +90,7 @@ static const struct {
 	{"kind: subnet\nname: a\nranges: [10.0.0.0/24]\n", "network", "required"},
 	{"kind: subnet\nname: a\nnetwork: \"../x\"\nranges: [10.0.0.0/24]\n", "network",
 	 "RFC 1123"},
-	{"kind: subnet\nname: a\nnetwork: \"a b\"\nranges: [10.0.0.0/24]\n", "network",
-	 "RFC 1123"},
+	{"kind: subnet\nname: a\nnetwork: \"a b\"\nranges: [10.0.0.0/24]\n", "network", "RFC 1123"},
 	{"kind: subnet\nname: a\nnetwork: " LONG_300 "\nranges: [10.0.0.0/24]\n", "network",
 	 "1 to 63 characters, not 300"},
 	{SUB "ranges: []\n", "ranges", "1 or 2 items, not 0"},
@@ -170,12 +170,10 @@ static const struct {
 	{RULE "{protocol: tcp, ranges: [], groups: []}\n", "ingress[0]", "must name the other end"},
 	{RULE "{protocol: icmp, ports: 1, ranges: [10.0.0.0/8]}\n", "ingress[0].ports",
 	 "only tcp and udp have ports, not icmp"},
-	{RULE "{protocol: any, ports: 1, ranges: [10.0.0.0/8]}\n", "ingress[0].ports",
-	 "not any"},
+	{RULE "{protocol: any, ports: 1, ranges: [10.0.0.0/8]}\n", "ingress[0].ports", "not any"},
 	{RULE "{protocol: tcp, ports: 0, ranges: [10.0.0.0/8]}\n", "ingress[0].ports",
 	 "1 to 65535, not 0"},
-	{RULE "{protocol: tcp, ports: 65536, ranges: [10.0.0.0/8]}\n", "ingress[0].ports",
-	 "65535"},
+	{RULE "{protocol: tcp, ports: 65536, ranges: [10.0.0.0/8]}\n", "ingress[0].ports", "65535"},
 	{RULE "{protocol: tcp, ports: \"\", ranges: [10.0.0.0/8]}\n", "ingress[0].ports",
 	 "is no port"},
 	{RULE "{protocol: tcp, ports: \"80-\", ranges: [10.0.0.0/8]}\n", "ingress[0].ports",
@@ -378,11 +376,11 @@ static void test_empty_lists(void **state)
 
 static void test_rules(void **state)
 {
-	struct security_group *g =
-		parse(RULE "{protocol: tcp, ports: \"8000-8100\", ranges: [10.0.0.0/8], groups: [x]}\n"
-			   "- {protocol: any, ranges: [\"::/0\"]}\n- {protocol: udp, ports: 53, "
-			   "groups: [x, y]}\n",
-		      OBJECT_SECURITY_GROUP);
+	struct security_group *g = parse(
+		RULE "{protocol: tcp, ports: \"8000-8100\", ranges: [10.0.0.0/8], groups: [x]}\n"
+		     "- {protocol: any, ranges: [\"::/0\"]}\n- {protocol: udp, ports: 53, "
+		     "groups: [x, y]}\n",
+		OBJECT_SECURITY_GROUP);
 
 	assert_int_equal(g->n_ingress, 3);
 	assert_true(g->ingress[0].port_first == 8000 && g->ingress[0].port_last == 8100);
@@ -443,7 +441,8 @@ static void test_references(void **state)
 	assert_refs(OBJECT_SITE, SITE "publicAddress: p\nconnections: [{network: a}]\n",
 		    "publicAddress connections[0].network ");
 	assert_refs(OBJECT_SECURITY_GROUP,
-		    RULE "{protocol: tcp, groups: [a, b]}\negress: [{protocol: tcp, groups: [c]}]\n",
+		    RULE
+		    "{protocol: tcp, groups: [a, b]}\negress: [{protocol: tcp, groups: [c]}]\n",
 		    "network ingress[0].groups[0] ingress[0].groups[1] egress[0].groups[0] ");
 	assert_refs(OBJECT_HOST, IN "securityGroups: [a]\npublicAddress: p\n",
 		    "subnet securityGroups[0] publicAddress ");
@@ -486,10 +485,10 @@ static void test_cloud_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),	  cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_defaults),	  cmocka_unit_test(test_empty_lists),
-		cmocka_unit_test(test_rules),		  cmocka_unit_test(test_routes_are_sorted),
-		cmocka_unit_test(test_references),	  cmocka_unit_test(test_no_node),
+		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_empty_lists),
+		cmocka_unit_test(test_rules),	     cmocka_unit_test(test_routes_are_sorted),
+		cmocka_unit_test(test_references),   cmocka_unit_test(test_no_node),
 		cmocka_unit_test(test_cloud_limits),
 	};
 

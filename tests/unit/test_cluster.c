@@ -161,8 +161,6 @@ static const struct {
 	 ERR_INVALID, "public.ranges[1]", "as item 0"},
 
 	{GOOD "private: none\n", ERR_INVALID, "private", "an object, not the string \"none\""},
-	{GOOD "private: {kind: private-link}\n", ERR_UNSUPPORTED, "private.kind", "use none"},
-	{GOOD "private: {kind: integrated}\n", ERR_UNSUPPORTED, "private.kind", "use none"},
 	{GOOD "private: {interfaces: []}\n", ERR_INVALID, "private.interfaces",
 	 "the fields are kind"},
 	{GOOD "dns: {zone: own}\n", ERR_UNSUPPORTED, "dns.zone", "use none"},
