@@ -165,6 +165,9 @@ static const char clusters[] = CLUSTER(
 											     "9]}]}"
 											     "\n") "---\n" CLUSTER("linked",
 														   "private: {kind: private-link}\n") "---\n"
+																		      "kind: cluster\nname: quiet\nupstreams: [{address: 10.9.9.9}]\n"
+																		      "public: {fqdn: quiet.example.org, enabled: false}\nprivate: {kind: private-link}\n---\n"
+																		      "kind: private-endpoint\nname: quiet\ncluster: quiet\nsubnet: near-a\naddresses: [10.1.1.9]\n---\n"
 																		      "kind: private-endpoint\nname: waiting\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.7]\n"
 																		      "state: pending\n---\n"
 																		      "kind: private-endpoint\nname: there\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.8]\n";
@@ -369,6 +372,10 @@ static void test_by_name(void **state)
 	assert_string_equal(a.steps[0].where, "host \"n\"");
 	assert_string_equal(a.steps[0].text, "prod.example.org answers 10.0.1.7 here: private");
 	path_answer_done(&a);
+	says("n", "quiet", NULL, "no-name", "quiet.example.org answers nothing here");
+	says("pl", "quiet", NULL, "private",
+	     "the private endpoint has no security group and no ranges: whoever is routed to it is "
+	     "admitted");
 	a = ask("u", "prod", NULL);
 	assert_true(a.reached);
 	assert_string_equal(a.via, "public");
