@@ -33,7 +33,7 @@ static bool find_source(struct path *p)
 	p->from = p->addresses[f];
 	if (p->from.family != ADDR_NONE)
 		return true;
-	return path_fail(p, NULL, PATH_NO_SOURCE, "it has no %s address, and %s is one",
+	return path_fail(p, NULL, PATH_NO_SOURCE, "%s has no %s address, and %s is one", p->who,
 			 f == V6 ? "IPv6" : "IPv4", addr_format(&p->to, to));
 }
 
@@ -117,7 +117,7 @@ static bool lost(struct path *p, const struct passage *pass)
 	return path_fail(p, pass->last, PATH_NOT_TRANSITIVE,
 			 "%s is not in %s \"%s\", and what comes in by a link is not passed on: "
 			 "only a hub does that",
-			 to, object_kind_text(pass->last->kind), pass->last->name);
+			 to, kind_words(pass->last->kind), pass->last->name);
 }
 
 static bool go_link(struct path *p, const struct way *w)
@@ -143,7 +143,7 @@ static bool go(struct path *p)
 		return no_route(p);
 	case WAY_LOCAL:
 		path_ok(p, at, "%s is in %s \"%s\" itself", addr_format(&p->to, to),
-			object_kind_text(p->router->kind), p->router->name);
+			kind_words(p->router->kind), p->router->name);
 		return path_arrive(p, p->router);
 	case WAY_DROP:
 		return path_fail(p, at, PATH_ROUTE_DROP, "%s", way_text(&w, text));
@@ -283,18 +283,22 @@ static void path_init(struct path *p, const struct path_question *q, struct path
 	if (q->router->kind == OBJECT_NETWORK)
 		p->subnet = network_find_subnet(q->router, &q->source);
 	snprintf(p->who, sizeof(p->who), "%s in %s \"%s\"", addr_format(&q->source, text),
-		 object_kind_text(q->router->kind), q->router->name);
+		 kind_words(q->router->kind), q->router->name);
 }
 
-/* What decides is the first address that is reached; if none is, the first of all. */
+/* What decides is the first address that is reached; if none is, the first that the client can try at all. */
 static void try_all(struct path *p, const struct targets *t)
 {
 	struct path_answer *a = p->answer, first = {0};
+	char text[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < t->n && !p->nomem; i++) {
+		if (t->n > 1)
+			path_ok(p, NULL, "%s %s", i ? "next it tries" : "it tries",
+				addr_format(&t->addresses[i], text));
 		if (try_address(p, &t->addresses[i]))
 			return;
-		if (i == 0)
+		if (i == 0 || first.reason == PATH_NO_SOURCE)
 			first = *a;
 	}
 	first.steps = a->steps;
