@@ -241,28 +241,39 @@ static void say_disabled(const struct endpoint_view *ep, struct admission *a)
 		    ep->cluster ? ep->cluster->name : "?");
 }
 
-static void admit_ranges(const struct endpoint_rules *r, const struct addr *source,
+/* private endpoint "x"; the private endpoint of cluster "y" */
+static const char *endpoint_words(const struct endpoint_view *ep, char *dst, size_t cap)
+{
+	snprintf(dst, cap, "%sprivate endpoint %s\"%s\"",
+		 ep->owner->kind == OBJECT_CLUSTER ? "the " : "",
+		 ep->owner->kind == OBJECT_CLUSTER ? "of cluster " : "", ep->owner->name);
+	return dst;
+}
+
+static void admit_ranges(const struct endpoint_view *ep, const struct addr *source,
 			 struct admission *a)
 {
-	char src[ADDR_TEXT_MAX], range[PREFIX_TEXT_MAX];
+	const struct endpoint_rules *r = ep->rules;
+	char src[ADDR_TEXT_MAX], range[PREFIX_TEXT_MAX], words[128];
 
 	addr_format(source, src);
+	endpoint_words(ep, words, sizeof(words));
 	for (size_t i = 0; i < r->n_ranges; i++) {
 		if (prefix_contains(&r->ranges[i], source)) {
-			say(a, PATH_PRIVATE, "%s is in %s, a range of the private endpoint", src,
-			    prefix_format(&r->ranges[i], range));
+			say(a, PATH_PRIVATE, "%s is in %s, a range of %s", src,
+			    prefix_format(&r->ranges[i], range), words);
 			return;
 		}
 	}
 	if (r->n_ranges == 0)
 		say(a, PATH_ENDPOINT_RANGES,
-		    "the private endpoint's list of ranges is empty: no source is admitted");
+		    "the list of ranges of %s is empty: no source is admitted", words);
 	else if (r->n_ranges == 1)
-		say(a, PATH_ENDPOINT_RANGES, "%s is not in %s, the private endpoint's only range",
-		    src, prefix_format(&r->ranges[0], range));
+		say(a, PATH_ENDPOINT_RANGES, "%s is not in %s, the only range of %s", src,
+		    prefix_format(&r->ranges[0], range), words);
 	else
-		say(a, PATH_ENDPOINT_RANGES, "%s is in none of the private endpoint's %zu ranges",
-		    src, r->n_ranges);
+		say(a, PATH_ENDPOINT_RANGES, "%s is in none of the %zu ranges of %s", src,
+		    r->n_ranges, words);
 }
 
 void admit_endpoint(const struct endpoint_view *ep, const struct addr *source,
@@ -271,6 +282,7 @@ void admit_endpoint(const struct endpoint_view *ep, const struct addr *source,
 	const struct endpoint_rules *r = ep->rules;
 	const struct flow f = {PROTOCOL_TCP, r->port, source};
 	struct admission *a = ret_admission, ranges;
+	char words[128];
 
 	if (!ep->is_enabled) {
 		say_disabled(ep, a);
@@ -280,11 +292,11 @@ void admit_endpoint(const struct endpoint_view *ep, const struct addr *source,
 	if (!a->admitted)
 		return;
 	if (!r->open)
-		admit_ranges(r, source, &ranges);
+		admit_ranges(ep, source, &ranges);
 	if (r->n_groups == 0 && r->open)
 		say(a, PATH_PRIVATE,
-		    "the private endpoint has no security group and no ranges: whoever is routed "
-		    "to it is admitted");
+		    "%s has no security group and no ranges: whoever is routed to it is admitted",
+		    endpoint_words(ep, words, sizeof(words)));
 	else if (!r->open && (r->n_groups == 0 || !ranges.admitted))
 		*a = ranges;
 }
@@ -334,7 +346,7 @@ static int pair_near(const struct router_link *link, void *arg)
 static void say_not_routed(const struct pair *p, struct admission *a)
 {
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
-	const char *kind = p->there ? object_kind_text(p->there->kind) : "";
+	const char *kind = p->there ? kind_words(p->there->kind) : "";
 
 	addr_format(p->source, src);
 	addr_format(p->address, dst);

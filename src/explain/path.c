@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "explain/path.h"
 
-#include "explain/name_answer.h"
 #include "explain/path_int.h"
+#include "model/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TARGETS_MAX (2 * NET_PLACEMENTS_MAX * FAMILIES)
+
+/* What the client would try, in order. */
+struct targets {
+	struct addr addresses[TARGETS_MAX];
+	size_t n;
+	char name[256]; /* that answered with them; "": none was asked for */
+};
 
 void path_answer_done(struct path_answer *a)
 {
@@ -24,7 +33,7 @@ static bool find_source(struct path *p)
 	p->from = p->addresses[f];
 	if (p->from.family != ADDR_NONE)
 		return true;
-	return path_fail(p, NULL, PATH_NO_SOURCE, "it has no %s address, and %s is one",
+	return path_fail(p, NULL, PATH_NO_SOURCE, "%s has no %s address, and %s is one", p->who,
 			 f == V6 ? "IPv6" : "IPv4", addr_format(&p->to, to));
 }
 
@@ -108,7 +117,7 @@ static bool lost(struct path *p, const struct passage *pass)
 	return path_fail(p, pass->last, PATH_NOT_TRANSITIVE,
 			 "%s is not in %s \"%s\", and what comes in by a link is not passed on: "
 			 "only a hub does that",
-			 to, object_kind_text(pass->last->kind), pass->last->name);
+			 to, kind_words(pass->last->kind), pass->last->name);
 }
 
 static bool go_link(struct path *p, const struct way *w)
@@ -134,7 +143,7 @@ static bool go(struct path *p)
 		return no_route(p);
 	case WAY_LOCAL:
 		path_ok(p, at, "%s is in %s \"%s\" itself", addr_format(&p->to, to),
-			object_kind_text(p->router->kind), p->router->name);
+			kind_words(p->router->kind), p->router->name);
 		return path_arrive(p, p->router);
 	case WAY_DROP:
 		return path_fail(p, at, PATH_ROUTE_DROP, "%s", way_text(&w, text));
@@ -165,37 +174,74 @@ static bool try_address(struct path *p, const struct addr *to)
 
 /* --- which addresses --------------------------------------------------------------------------------------- */
 
+static void target_add(struct targets *t, const struct addr *a)
+{
+	if (a->family == ADDR_NONE || t->n == ARRAY_SIZE(t->addresses))
+		return;
+	for (size_t i = 0; i < t->n; i++)
+		if (addr_is_equal(&t->addresses[i], a))
+			return;
+	t->addresses[t->n++] = *a;
+}
+
 static int target_endpoint(const struct endpoint_view *ep, void *arg)
 {
 	for (size_t i = 0; i < FAMILIES; i++)
-		name_answer_add(arg, &ep->addresses[i]);
+		target_add(arg, &ep->addresses[i]);
 	return 0;
 }
 
-static void say_names(struct path *p, const struct name_answer *t)
+struct asking {
+	const struct object *cluster;
+	struct targets *targets;
+};
+
+/* The cluster's first name speaks for all of them: they answer alike. */
+static int name_answers(const char *server_name, const struct object *cluster,
+			const struct addr *addresses, size_t n, void *arg)
 {
-	const struct cluster_net *c = object_cluster_net(p->q->cluster);
+	struct asking *a = arg;
+
+	if (cluster != a->cluster)
+		return 0;
+	snprintf(a->targets->name, sizeof(a->targets->name), "%s", server_name);
+	for (size_t i = 0; i < n; i++)
+		target_add(a->targets, &addresses[i]);
+	return 1;
+}
+
+static void targets_by_name(struct path *p, struct targets *t)
+{
+	struct asking a = {p->q->cluster, t};
+
+	if (names_of(p->q->landscape, p->router, p->q->public_addresses, p->q->n_public_addresses,
+		     name_answers, &a) < 0)
+		p->nomem = true;
+}
+
+static void say_names(struct path *p, const struct targets *t)
+{
 	char all[200] = "", text[ADDR_TEXT_MAX];
 	size_t used = 0;
 
 	for (size_t i = 0; i < t->n && used < sizeof(all) - ADDR_TEXT_MAX - 6; i++)
 		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
 					 addr_format(&t->addresses[i], text));
-	path_ok(p, NULL, "%s answers %s here: %s", c->server_names[0], all,
-		t->is_private ? "private" : "public");
+	path_ok(p, NULL, "%s answers %s here: %s", t->name, all,
+		path_is_public(p, &t->addresses[0]) ? "public" : "private");
 }
 
-static bool targets_find(struct path *p, struct name_answer *t)
+static bool targets_find(struct path *p, struct targets *t)
 {
 	const struct cluster_net *c = object_cluster_net(p->q->cluster);
 
 	switch (p->q->by) {
 	case PATH_BY_ADDRESS:
-		name_answer_add(t, &p->q->address);
+		target_add(t, &p->q->address);
 		return true;
 	case PATH_PUBLIC:
 		for (size_t i = 0; i < p->q->n_public_addresses; i++)
-			name_answer_add(t, &p->q->public_addresses[i]);
+			target_add(t, &p->q->public_addresses[i]);
 		if (t->n == 0)
 			path_fail(p, NULL, PATH_NO_NAME,
 				  "the public listeners' addresses are not known: posternd "
@@ -210,7 +256,7 @@ static bool targets_find(struct path *p, struct name_answer *t)
 	case PATH_BY_NAME:
 		break;
 	}
-	name_answer(p->q->cluster, p->router, p->q->public_addresses, p->q->n_public_addresses, t);
+	targets_by_name(p, t);
 	if (t->n == 0)
 		return path_fail(p, NULL, PATH_NO_NAME, "%s answers nothing here",
 				 c->server_names[0]);
@@ -237,18 +283,22 @@ static void path_init(struct path *p, const struct path_question *q, struct path
 	if (q->router->kind == OBJECT_NETWORK)
 		p->subnet = network_find_subnet(q->router, &q->source);
 	snprintf(p->who, sizeof(p->who), "%s in %s \"%s\"", addr_format(&q->source, text),
-		 object_kind_text(q->router->kind), q->router->name);
+		 kind_words(q->router->kind), q->router->name);
 }
 
-/* What decides is the first address that is reached; if none is, the first of all. */
-static void try_all(struct path *p, const struct name_answer *t)
+/* What decides is the first address that is reached; if none is, the first that the client can try at all. */
+static void try_all(struct path *p, const struct targets *t)
 {
 	struct path_answer *a = p->answer, first = {0};
+	char text[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < t->n && !p->nomem; i++) {
+		if (t->n > 1)
+			path_ok(p, NULL, "%s %s", i ? "next it tries" : "it tries",
+				addr_format(&t->addresses[i], text));
 		if (try_address(p, &t->addresses[i]))
 			return;
-		if (i == 0)
+		if (i == 0 || first.reason == PATH_NO_SOURCE)
 			first = *a;
 	}
 	first.steps = a->steps;
@@ -259,7 +309,7 @@ static void try_all(struct path *p, const struct name_answer *t)
 int explain_path(const struct path_question *q, struct path_answer *ret_answer, struct err *e)
 {
 	struct path_answer a = {0};
-	struct name_answer t = {.n = 0};
+	struct targets t = {.n = 0};
 	struct path p;
 
 	path_init(&p, q, &a);

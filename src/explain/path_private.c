@@ -15,9 +15,11 @@ static bool way_back(struct path *p, const struct endpoint_view *ep, const struc
 	way_find(network, ep->subnet, &p->from, &w);
 	if (!way_leads_to(network, ep->subnet, &p->from, p->router)) {
 		if (w.kind == WAY_NONE)
-			return path_fail(p, ep->subnet, PATH_NO_RETURN_ROUTE,
-					 "the private endpoint's subnet has no route back to %s",
-					 from);
+			return path_fail(
+				p, ep->subnet, PATH_NO_RETURN_ROUTE,
+				"subnet \"%s\" of the private endpoint has no route back to "
+				"%s",
+				ep->subnet->name, from);
 		return path_fail(p, ep->subnet, PATH_NO_RETURN_ROUTE,
 				 "answers to %s do not come back: %s", from, way_text(&w, text));
 	}
@@ -54,7 +56,8 @@ static bool not_ours(struct path *p, const struct object *router, const struct f
 		return path_fail(p, router, PATH_NO_ENDPOINT,
 				 "%s is host \"%s\", no private endpoint of cluster \"%s\"", to,
 				 host->name, p->q->cluster->name);
-	return path_fail(p, router, PATH_NO_ENDPOINT, "nobody has %s there", to);
+	return path_fail(p, router, PATH_NO_ENDPOINT, "nobody in %s \"%s\" has %s",
+			 kind_words(router->kind), router->name, to);
 }
 
 bool path_arrive(struct path *p, const struct object *router)

@@ -119,12 +119,15 @@ static bool by_nat_gateway(struct path *p, const struct way *w)
 	way_find(p->router, nat->subnet, &p->to, &out);
 	if (out.kind != WAY_INTERNET)
 		return path_fail(p, w->by, PATH_NAT_WITHOUT_WAY_OUT,
-				 "its own subnet \"%s\" has no route by an internet gateway to %s",
-				 nat->subnet->name, addr_format(&p->to, to));
+				 "NAT gateway \"%s\" has no way out: its own subnet \"%s\" has no "
+				 "route by an internet gateway to %s",
+				 w->by->name, nat->subnet->name, addr_format(&p->to, to));
 	if (!own)
-		return path_fail(p, w->by, PATH_NAT_WITHOUT_WAY_OUT,
-				 "its public address \"%s\" has no %s address",
-				 nat->public_address->name, family_text(f));
+		return path_fail(
+			p, w->by, PATH_NAT_WITHOUT_WAY_OUT,
+			"NAT gateway \"%s\" has no way out: its public address \"%s\" is no "
+			"%s address",
+			w->by->name, nat->public_address->name, family_text(f));
 	p->answer->seen = *own;
 	return internet(p, w->by);
 }

@@ -21,7 +21,7 @@ static struct path_step *step_add(struct path *p, const struct object *where, bo
 	s += a->n_steps++;
 	s->ok = ok;
 	if (where)
-		snprintf(s->where, sizeof(s->where), "%s \"%s\"", object_kind_text(where->kind),
+		snprintf(s->where, sizeof(s->where), "%s \"%s\"", kind_words(where->kind),
 			 where->name);
 	else
 		snprintf(s->where, sizeof(s->where), "%s", p->who);
@@ -76,14 +76,12 @@ static const char *by_text(const struct way *w, char *dst, size_t cap)
 	if (w->kind == WAY_DROP)
 		snprintf(dst, cap, "says drop");
 	else if (w->kind == WAY_LINK && w->by && w->by != w->peer)
-		snprintf(dst, cap, "leads by %s \"%s\" to %s \"%s\"", object_kind_text(w->by->kind),
-			 w->by->name, object_kind_text(w->peer->kind), w->peer->name);
+		snprintf(dst, cap, "leads by %s \"%s\" to %s \"%s\"", kind_words(w->by->kind),
+			 w->by->name, kind_words(w->peer->kind), w->peer->name);
 	else if (w->kind == WAY_LINK)
-		snprintf(dst, cap, "leads to %s \"%s\"", object_kind_text(w->peer->kind),
-			 w->peer->name);
+		snprintf(dst, cap, "leads to %s \"%s\"", kind_words(w->peer->kind), w->peer->name);
 	else
-		snprintf(dst, cap, "leads to %s \"%s\"", object_kind_text(w->by->kind),
-			 w->by->name);
+		snprintf(dst, cap, "leads to %s \"%s\"", kind_words(w->by->kind), w->by->name);
 	return dst;
 }
 
@@ -95,7 +93,7 @@ char *way_text(const struct way *w, char dst[PATH_TEXT_MAX])
 	by_text(w, by, sizeof(by));
 	if (w->table)
 		snprintf(dst, PATH_TEXT_MAX, "route %s of %s \"%s\" %s", to,
-			 object_kind_text(w->table->kind), w->table->name, by);
+			 kind_words(w->table->kind), w->table->name, by);
 	else
 		snprintf(dst, PATH_TEXT_MAX, "automatic route %s %s", to, by);
 	return dst;

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "model/net.h"
+
 #include <stdbool.h>
 
 #define PATH_TEXT_MAX 400
@@ -39,6 +41,9 @@ enum path_reason {
 	PATH_REASONS(X)
 #undef X
 };
+
+/* "route table", "NAT gateway": an object's kind in a sentence. */
+const char *kind_words(enum object_kind kind);
 
 const char *path_reason_text(enum path_reason reason);
 bool path_reason_is_reached(enum path_reason reason);

@@ -48,9 +48,7 @@ static int enter_network(const char *host, const char *path, struct err *e)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, ERR_UNAVAILABLE, path,
-			       "the network namespace of host/%s is not there (yet); "
-			       "\"postern status\" says what the daemon is waiting for",
-			       host);
+			       "the network namespace of host/%s is not there (yet)", host);
 	if (fd < 0)
 		return err_set(e, ERR_UNAVAILABLE, path, "%s", strerror(errno));
 	if (setns(fd, CLONE_NEWNET) < 0)

@@ -53,7 +53,11 @@ static void print_steps(const struct term *t, const json_t *answer)
 
 		fputs("  ", t->file);
 		term_print(t, ok ? TONE_GOOD : TONE_BAD, "%s", ok ? "ok" : "NO");
-		fprintf(t->file, "  %s: %s\n", where, text);
+		/* The sentence may name the place itself. */
+		if (strncmp(text, where, strlen(where)) == 0)
+			fprintf(t->file, "  %s\n", text);
+		else
+			fprintf(t->file, "  %s: %s\n", where, text);
 	}
 }
 

@@ -108,66 +108,32 @@ static const char hosts[] =
 	"kind: host\nname: q\nsubnet: quiet-a\naddresses: [10.4.1.10]\n---\n"
 	"kind: host\nname: u\nsubnet: alone-a\naddresses: [10.0.9.10]\n---\n"
 	"kind: host\nname: o\nsite: office\naddresses: [172.16.0.10]\n---\n"
-	"kind: host\nname: lost\nsite: closed\naddresses: [172.17.0.10]\n---\n";
+	"kind: host\nname: lost\nsite: closed\naddresses: [172.17.0.10]\n";
 
-#define CLUSTER(name, rest)                                                                     \
-	"kind: cluster\nname: " name "\nupstreams: [{address: 10.9.9.9}]\npublic: {fqdn: " name \
-	".example.org}\n" rest
+#define CLUSTER(name, on)                                                        \
+	"---\nkind: cluster\nname: " name "\nupstreams: [{address: 10.9.9.9}]\n" \
+	"public: {fqdn: " name ".example.org, enabled: " on "}\n"
 
-static const char clusters[] = CLUSTER(
-	"prod",
-	"private: {kind: interfaces, placements: [{subnet: inner, "
-	"addresses: [10.0.1.7]}], "
-	"securityGroups: [api]}\n") "---\n" CLUSTER("mute",
-						    "private: "
-						    "{kind: "
-						    "interfaces, "
-						    "placements: "
-						    "[{subnet: "
-						    "mute, "
-						    "addresses: "
-						    "[10.0.5.7]}]}"
-						    "\n") "---"
-							  "\n" CLUSTER(
-								  "off",
-								  "private: {kind: interfaces, "
-								  "enabled: false, placements: "
-								  "[{subnet: inner, addresses: "
-								  "[10.0.1.8]}]}\n") "---"
-										     "\n" CLUSTER(
-											     "range"
-											     "d",
-											     "priva"
-											     "te: "
-											     "{kind"
-											     ": "
-											     "inter"
-											     "faces"
-											     ", "
-											     "range"
-											     "s: "
-											     "[10."
-											     "0.2."
-											     "0/"
-											     "24], "
-											     "place"
-											     "ments"
-											     ": "
-											     "[{"
-											     "subne"
-											     "t: "
-											     "inner"
-											     ", "
-											     "addre"
-											     "sses:"
-											     " [10."
-											     "0.1."
-											     "9]}]}"
-											     "\n") "---\n" CLUSTER("linked",
-														   "private: {kind: private-link}\n") "---\n"
-																		      "kind: private-endpoint\nname: waiting\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.7]\n"
-																		      "state: pending\n---\n"
-																		      "kind: private-endpoint\nname: there\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.8]\n";
+/* clang-format off */
+static const char clusters[] =
+	CLUSTER("prod", "true")
+	"private: {kind: interfaces, placements: [{subnet: inner, addresses: [10.0.1.7]}], securityGroups: [api]}\n"
+	CLUSTER("mute", "true")
+	"private: {kind: interfaces, placements: [{subnet: mute, addresses: [10.0.5.7]}]}\n"
+	CLUSTER("off", "true")
+	"private: {kind: interfaces, enabled: false, placements: [{subnet: inner, addresses: [10.0.1.8]}]}\n"
+	CLUSTER("ranged", "true")
+	"private: {kind: interfaces, ranges: [10.0.2.0/24], placements: [{subnet: inner, addresses: [10.0.1.9]}]}\n"
+	CLUSTER("pair", "false")
+	"private: {kind: interfaces, placements:\n"
+	"  [{subnet: mute, addresses: [10.0.5.8]}, {subnet: inner, addresses: [10.0.1.21]}]}\n"
+	CLUSTER("linked", "true") "private: {kind: private-link}\n"
+	CLUSTER("quiet", "false") "private: {kind: private-link}\n---\n"
+	"kind: private-endpoint\nname: quiet\ncluster: quiet\nsubnet: near-a\naddresses: [10.1.1.9]\n---\n"
+	"kind: private-endpoint\nname: waiting\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.7]\n"
+	"state: pending\n---\n"
+	"kind: private-endpoint\nname: there\ncluster: linked\nsubnet: near-a\naddresses: [10.1.1.8]\n";
+/* clang-format on */
 
 static struct landscape *land;
 static const struct addr public_address = {.family = ADDR_V4, .lo = 0xc0000201};
@@ -278,9 +244,10 @@ static void test_out_to_the_public_endpoint(void **state)
 	     "\"beyond-near\" nor an automatic "
 	     "route leads there");
 	says("stuck", "prod", "public", "nat-without-way-out",
-	     "its own subnet \"inner\" has no route by an internet gateway to 192.0.2.1");
+	     "NAT gateway \"bad-nat\" has no way out: its own subnet \"inner\" has no route by an "
+	     "internet gateway to 192.0.2.1");
 	says("dead", "prod", "public", "route-drop",
-	     "route 192.0.2.0/24 of route-table \"dead-end\" says drop");
+	     "route 192.0.2.0/24 of route table \"dead-end\" says drop");
 	says("lost", "prod", "public", "no-route",
 	     "site \"closed\" has no route to 192.0.2.1: nothing that it is connected to has it, "
 	     "and it has no public "
@@ -298,14 +265,16 @@ static void test_private_addresses(void **state)
 	says("x", "prod", "10.0.1.7", "ingress-group",
 	     "no ingress rule of security group \"api\" admits 10.0.1.10 to tcp port 443");
 	says("x", "mute", "10.0.5.7", "private",
-	     "the private endpoint has no security group and no ranges: whoever is routed to it is "
+	     "the private endpoint of cluster \"mute\" has no security group and no ranges: "
+	     "whoever is routed to it is "
 	     "admitted");
 	says("x", "off", "10.0.1.8", "private-off",
 	     "private access to cluster \"off\" is switched off");
 	says("n", "ranged", "10.0.1.9", "private",
-	     "10.0.2.10 is in 10.0.2.0/24, a range of the private endpoint");
+	     "10.0.2.10 is in 10.0.2.0/24, a range of the private endpoint of cluster \"ranged\"");
 	says("x", "ranged", "10.0.1.9", "endpoint-ranges",
-	     "10.0.1.10 is not in 10.0.2.0/24, the private endpoint's only range");
+	     "10.0.1.10 is not in 10.0.2.0/24, the only range of the private endpoint of cluster "
+	     "\"ranged\"");
 	says("pl", "linked", "10.1.1.7", "not-approved",
 	     "private endpoint \"waiting\" is still pending: its cluster's owner has not approved "
 	     "it");
@@ -313,8 +282,9 @@ static void test_private_addresses(void **state)
 	     "10.0.1.8 is a private endpoint of another cluster, \"off\"");
 	says("x", "prod", "10.0.2.10", "no-endpoint",
 	     "10.0.2.10 is host \"n\", no private endpoint of cluster \"prod\"");
-	says("x", "prod", "10.0.2.99", "no-endpoint", "nobody has 10.0.2.99 there");
-	says("x", "prod", "fd00::1", "no-source", "it has no IPv6 address, and fd00::1 is one");
+	says("x", "prod", "10.0.2.99", "no-endpoint", "nobody in network \"prod\" has 10.0.2.99");
+	says("x", "prod", "fd00::1", "no-source",
+	     "host \"x\" has no IPv6 address, and fd00::1 is one");
 }
 
 static void test_over_links(void **state)
@@ -329,23 +299,25 @@ static void test_over_links(void **state)
 	     "10.0.1.7 is not in network \"near\", and what comes in by a link is not passed on: "
 	     "only a hub does that");
 	says("pl-mute", "mute", "10.0.5.7", "no-return-route",
-	     "answers to 10.1.2.10 do not come back: route 10.1.2.0/24 of route-table "
+	     "answers to 10.1.2.10 do not come back: route 10.1.2.0/24 of route table "
 	     "\"near-mute\" says drop");
 	says("pl", "mute", "10.0.5.7", "private",
-	     "the private endpoint has no security group and no ranges: whoever is routed to it is "
+	     "the private endpoint of cluster \"mute\" has no security group and no ranges: "
+	     "whoever is routed to it is "
 	     "admitted");
 	says("q", "prod", "10.0.1.7", "no-route",
 	     "subnet \"quiet-a\" has no route to 10.0.1.7: it has no route table, and no automatic "
 	     "route leads there");
 	/* Of two equal prefixes the table's wins. */
 	says("dead", "linked", "10.1.1.8", "route-drop",
-	     "route 10.1.0.0/16 of route-table \"dead-end\" says drop");
+	     "route 10.1.0.0/16 of route table \"dead-end\" says drop");
 	/* The same address in another network is somebody else's. */
-	says("u", "prod", "10.0.1.7", "no-endpoint", "nobody has 10.0.1.7 there");
+	says("u", "prod", "10.0.1.7", "no-endpoint", "nobody in network \"alone\" has 10.0.1.7");
 	says("u", "linked", "10.1.1.8", "not-on-internet",
 	     "10.1.1.8 is a private address: the internet has no route to it");
 	says("n", "linked", "10.1.1.8", "private",
-	     "the private endpoint has no security group and no ranges: whoever is routed to it is "
+	     "private endpoint \"there\" has no security group and no ranges: whoever is routed to "
+	     "it is "
 	     "admitted");
 }
 
@@ -369,10 +341,39 @@ static void test_by_name(void **state)
 	assert_string_equal(a.steps[0].where, "host \"n\"");
 	assert_string_equal(a.steps[0].text, "prod.example.org answers 10.0.1.7 here: private");
 	path_answer_done(&a);
+	says("n", "quiet", NULL, "no-name", "quiet.example.org answers nothing here");
+	says("pl", "quiet", NULL, "private",
+	     "private endpoint \"quiet\" has no security group and no ranges: whoever is routed to "
+	     "it is "
+	     "admitted");
 	a = ask("u", "prod", NULL);
 	assert_true(a.reached);
 	assert_string_equal(a.via, "public");
 	assert_string_equal(a.steps[0].text, "prod.example.org answers 192.0.2.1 here: public");
+	path_answer_done(&a);
+}
+
+static void test_several_addresses(void **state)
+{
+	struct path_answer a = ask("pl-mute", "pair", NULL);
+	char text[ADDR_TEXT_MAX];
+
+	/* The second is reached. */
+	assert_true(a.reached);
+	assert_string_equal(addr_format(&a.address, text), "10.0.1.21");
+	assert_string_equal(a.via, "private 10.0.1.21 in network prod");
+	assert_string_equal(a.steps[0].text,
+			    "pair.example.org answers 10.0.5.8, 10.0.1.21 here: private");
+	assert_string_equal(a.steps[1].text, "it tries 10.0.5.8");
+	assert_false(a.steps[3].ok);
+	assert_string_equal(a.steps[4].text, "next it tries 10.0.1.21");
+	assert_true(a.steps[a.n_steps - 1].ok);
+	path_answer_done(&a);
+	/* Neither is: the first speaks for both. */
+	a = ask("pp", "pair", NULL);
+	assert_false(a.reached);
+	assert_string_equal(path_reason_text(a.reason), "not-transitive");
+	assert_string_equal(addr_format(&a.address, text), "10.0.5.8");
 	path_answer_done(&a);
 }
 
@@ -425,7 +426,8 @@ static void test_endpoint(void **state)
 	admits("prod", "10.0.5.7", "10.2.1.10", "no-route",
 	       "10.2.1.10 is neither in network \"prod\" nor in what is joined to it");
 	admits("prod", "10.0.5.7", "172.16.3.3", "private",
-	       "the private endpoint has no security group and no ranges: whoever is routed to it "
+	       "the private endpoint of cluster \"mute\" has no security group and no ranges: "
+	       "whoever is routed to it "
 	       "is admitted");
 	admits("prod", "10.0.5.99", "172.16.3.3", "no-endpoint",
 	       "no private endpoint has 10.0.5.99 in network \"prod\"");
@@ -439,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_over_links),
 		cmocka_unit_test(test_egress),
 		cmocka_unit_test(test_by_name),
+		cmocka_unit_test(test_several_addresses),
 		cmocka_unit_test(test_a_machine_that_is_no_host),
 		cmocka_unit_test(test_endpoint),
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The names of clusters that answer on a host, and what they answer: as JSON, or as the lines of a hosts file. */
+#include "model/names.h"
 #include "api/native/routes.h"
 #include "control/place.h"
-#include "explain/name_answer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,43 +12,30 @@
 
 struct naming {
 	const struct request *r;
-	const struct object *router; /* where the host stands */
-	struct addr public[PUBLIC_MAX];
-	size_t n_public;
 	json_t *names;
 };
 
-/* A wildcard has no line of its own in a hosts file, and no single answer. */
-static bool is_wildcard(const char *name)
-{
-	return strchr(name, '*') != NULL;
-}
-
-static json_t *addresses_render(const struct name_answer *a)
+static json_t *addresses_render(const struct addr *addresses, size_t n)
 {
 	json_t *all = json_array();
 	char text[ADDR_TEXT_MAX];
 
-	for (size_t i = 0; i < a->n; i++)
-		json_array_append_new(all, json_string(addr_format(&a->addresses[i], text)));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(all, json_string(addr_format(&addresses[i], text)));
 	return all;
 }
 
-static int name_cluster(struct object *o, void *arg)
+static int name_one(const char *server_name, const struct object *cluster,
+		    const struct addr *addresses, size_t n, void *arg)
 {
-	const struct cluster_net *c = object_cluster_net(o);
-	struct naming *n = arg;
-	struct name_answer a;
+	struct naming *naming = arg;
+	const struct request *r = naming->r;
 
-	if (!authz_may(&n->r->control->authz, &n->r->peer, RIGHT_VIEW, o->name))
-		return 0;
-	name_answer(o, n->router, n->public, n->n_public, &a);
-	for (size_t i = 0; i < c->n_server_names; i++)
-		if (!is_wildcard(c->server_names[i]))
-			json_array_append_new(n->names,
-					      json_pack("{s:s, s:s, s:o}", "name",
-							c->server_names[i], "cluster", o->name,
-							"addresses", addresses_render(&a)));
+	if (authz_may(&r->control->authz, &r->peer, RIGHT_VIEW, cluster->name))
+		json_array_append_new(naming->names,
+				      json_pack("{s:s, s:s, s:o}", "name", server_name, "cluster",
+						cluster->name, "addresses",
+						addresses_render(addresses, n)));
 	return 0;
 }
 
@@ -77,11 +64,9 @@ static json_t *sorted(json_t *list)
 	return ret;
 }
 
-static int naming_take(struct request *r, struct naming *ret_naming, struct err *e)
+static int host_take(const struct request *r, const struct object **ret_host, struct err *e)
 {
-	struct naming n = {.r = r};
-	const struct object *host = NULL;
-	struct control *c = r->control;
+	const struct control *c = r->control;
 	char quoted[96];
 	int ret = request_may_view(r, r->args[0], e);
 
@@ -91,16 +76,31 @@ static int naming_take(struct request *r, struct naming *ret_naming, struct err 
 		ret = err_set(e, ERR_UNAVAILABLE, NULL, "the networks have not been read yet");
 	if (ret < 0)
 		return ret;
-	host = landscape_find(c->landscape, OBJECT_HOST, r->args[0]);
-	if (!host)
+	*ret_host = landscape_find(c->landscape, OBJECT_HOST, r->args[0]);
+	if (!*ret_host)
 		return err_set(e, ERR_NOT_FOUND, NULL, "there is no host \"%s\"",
 			       str_quote(quoted, sizeof(quoted), r->args[0], strlen(r->args[0])));
-	n.router = object_router(host);
-	n.n_public = control_public_addresses(c, n.public, PUBLIC_MAX);
+	return 0;
+}
+
+/* New reference, in *ret_names. */
+static int names_take(const struct request *r, json_t **ret_names, struct err *e)
+{
+	struct addr public[PUBLIC_MAX];
+	struct naming n = {r, NULL};
+	const struct object *host;
+	size_t n_public = control_public_addresses(r->control, public, PUBLIC_MAX);
+	int ret = host_take(r, &host, e);
+
+	if (ret < 0)
+		return ret;
 	n.names = json_array();
-	landscape_each(c->landscape, OBJECT_CLUSTER, name_cluster, &n);
-	n.names = sorted(n.names);
-	*ret_naming = n;
+	if (names_of(r->control->landscape, object_router(host), public, n_public, name_one, &n) <
+	    0) {
+		json_decref(n.names);
+		return err_set(e, ERR_NOMEM, NULL, "out of memory");
+	}
+	*ret_names = sorted(n.names);
 	return 0;
 }
 
@@ -139,18 +139,18 @@ static int format_take(const struct request *r, bool *ret_hosts, struct err *e)
 
 void names_get(struct request *r)
 {
-	struct naming n = {.r = r};
+	json_t *names = NULL;
 	struct err e = {0};
 	bool as_hosts;
 
-	if (format_take(r, &as_hosts, &e) < 0 || naming_take(r, &n, &e) < 0) {
+	if (format_take(r, &as_hosts, &e) < 0 || names_take(r, &names, &e) < 0) {
 		request_answer_error(r, &e);
 		return;
 	}
 	if (as_hosts)
-		hosts_answer(r, n.names);
+		hosts_answer(r, names);
 	else
 		request_answer_json(r, 200,
-				    json_pack("{s:s, s:O}", "host", r->args[0], "names", n.names));
-	json_decref(n.names);
+				    json_pack("{s:s, s:O}", "host", r->args[0], "names", names));
+	json_decref(names);
 }
