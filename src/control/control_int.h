@@ -44,6 +44,11 @@ struct control {
 	struct events events;
 	struct dumps dumps;
 	struct http http;
+
+	struct router_name {
+		uint32_t id; /* 0: none */
+		char text[64];
+	} router_names[64]; /* those that were asked for last: control_router_name() */
 };
 
 /* How many gates must acknowledge and have not; their indexes to ret_indexes if not NULL. */

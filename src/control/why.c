@@ -3,6 +3,7 @@
 
 #include "control/control_int.h"
 #include "model/cluster.h"
+#include "tables/network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,34 @@ char *control_cluster_name(struct control *c, uint32_t id, char dst[64])
 	if (tables_get_cluster(s, id, &tc) == 0)
 		snprintf(dst, 64, "%s", tc.name);
 	tables_release(s);
+	return dst;
+}
+
+/* An id keeps its name for ever, so what was once read stays true. */
+static struct router_name *router_name_place(struct control *c, uint32_t id)
+{
+	return &c->router_names[id % ARRAY_SIZE(c->router_names)];
+}
+
+char *control_router_name(struct control *c, uint32_t id, char dst[64])
+{
+	struct router_name *known = router_name_place(c, id);
+	struct tables_snapshot *s = NULL;
+	struct tables_network n;
+
+	dst[0] = '\0';
+	if (id && known->id != id && c->tables)
+		s = tables_acquire(c->tables);
+	if (s) {
+		if (tables_get_network(s, id, &n) == 0) {
+			known->id = id;
+			snprintf(known->text, sizeof known->text, "%s", n.name);
+			tables_network_done(&n);
+		}
+		tables_release(s);
+	}
+	if (id && known->id == id)
+		snprintf(dst, 64, "%s", known->text);
 	return dst;
 }
 
@@ -71,14 +100,15 @@ static bool is_of_source(enum gate_reason reason)
 	return reason == REASON_NONE || reason == REASON_RANGES || reason == REASON_PUBLIC_OFF;
 }
 
-char *why_sentence(struct control *c, uint32_t cluster, const struct addr *source,
-		   enum gate_reason reason, char dst[WHY_TEXT_MAX])
+char *why_sentence(struct control *c, const struct gate_event *ev, char dst[WHY_TEXT_MAX])
 {
+	enum gate_reason reason = (enum gate_reason)ev->reason;
 	struct explain_answer answer = {0};
 	struct err e;
 
 	snprintf(dst, WHY_TEXT_MAX, "%s", gate_reason_sentence(reason));
-	if (!cluster || !is_of_source(reason) || why_explain(c, cluster, source, &answer, &e) < 0)
+	if (!ev->cluster || ev->network || !is_of_source(reason) ||
+	    why_explain(c, ev->cluster, &ev->source, &answer, &e) < 0)
 		return dst;
 	if (answer.reached == (reason == REASON_NONE))
 		snprintf(dst, WHY_TEXT_MAX, "%s", answer.rule);

@@ -18,11 +18,12 @@ int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
 		struct explain_answer *ret_answer, struct err *e) _must_check_;
 
 /*
- * One sentence for what a gate decided. The documents are asked only if they agree with it: a gate may still be at an older
- * generation. Returns dst, "" if there is nothing to say.
+ * One sentence for what a gate decided, as its event says. The documents are asked only if they agree with it: a gate may still
+ * be at an older generation. For what came by a private address the reason alone speaks. Returns dst, "" if there is nothing to say.
  */
-char *why_sentence(struct control *c, uint32_t cluster, const struct addr *source,
-		   enum gate_reason reason, char dst[WHY_TEXT_MAX]);
+char *why_sentence(struct control *c, const struct gate_event *ev, char dst[WHY_TEXT_MAX]);
 
 /* By the index, or by the tables if the store is not there; "" if nobody knows. Returns dst. */
 char *control_cluster_name(struct control *c, uint32_t id, char dst[64]);
+/* The same of a network, hub or site, by the tables. */
+char *control_router_name(struct control *c, uint32_t id, char dst[64]);

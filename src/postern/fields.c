@@ -56,6 +56,16 @@ char *endpoint_text(const char *address, long long port)
 	return must_printf(strchr(address, ':') ? "[%s]:%lld" : "%s:%lld", address, port);
 }
 
+char *via_text(const json_t *o)
+{
+	const char *via = field_text(o, "via", NULL), *network = field_text(o, "network", NULL);
+
+	if (!via)
+		return NULL;
+	return network ? must_printf("via private endpoint %s (network %s)", via, network)
+		       : must_printf("via private endpoint %s", via);
+}
+
 char *value_format(const json_t *v)
 {
 	const char *address = field_text(v, "address", NULL);

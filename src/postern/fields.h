@@ -20,3 +20,5 @@ size_t field_count(const json_t *o, const char *path);
 char *value_format(const json_t *v);
 /* "addr:port", IPv6 in brackets. malloc()ed. */
 char *endpoint_text(const char *address, long long port);
+/* "via private endpoint 10.0.1.7 (network prod)" of a connection or an event; NULL if it came by a public address. */
+char *via_text(const json_t *o);

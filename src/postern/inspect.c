@@ -160,11 +160,23 @@ static char *why_text(const json_t *connection)
 	return must_dup(rule);
 }
 
+/* Why, and by which address if it was not a public one. */
+static char *way_text(const json_t *connection)
+{
+	_cleanup_free_ char *why = why_text(connection), *via = via_text(connection);
+
+	if (!via)
+		return take_ptr(why);
+	if (strcmp(why, "private") == 0)
+		return take_ptr(via);
+	return must_printf("%s, %s", why, via);
+}
+
 static void connection_row(struct columns *t, const json_t *c)
 {
 	_cleanup_free_ char *source =
 		endpoint_text(field_text(c, "source", "?"), field_int(c, "sourcePort", 0));
-	_cleanup_free_ char *why = why_text(c);
+	_cleanup_free_ char *why = way_text(c);
 	const char *state = field_text(c, "state", "?");
 	char since[QUANTITY_MAX], up[QUANTITY_MAX], down[QUANTITY_MAX];
 

@@ -88,7 +88,10 @@ def test_connections(cli, api):
         {**base, "id": "0-2", "why": {"rule": "open"}, "source": "2001:db8::1"},
         {**base, "id": "0-3", "why": {"rule": "draining"}, "state": "draining", "drainLeftMs": 2500},
         {"id": "0-4", "gate": 0, "source": "192.0.2.1", "sourcePort": 6, "state": "hello", "since": OLD, "bytesUp": 0,
-         "bytesDown": 0, "why": {"rule": "unknown"}}]})
+         "bytesDown": 0, "why": {"rule": "unknown"}},
+        {**base, "id": "0-5", "why": {"rule": "private"}, "source": "10.0.2.9", "via": "10.0.1.7", "network": "prod"},
+        {**base, "id": "0-6", "why": {"rule": "draining"}, "state": "draining", "drainLeftMs": 2500, "via": "fd00::7",
+         "network": None}]})
     lines = [re.split(r" {2,}", line) for line in cli("connections", "prod").stdout.splitlines()]
     assert api.requests[0]["query"] == {"cluster": "prod"}
     assert lines[0] == ["CLUSTER", "SOURCE", "UPSTREAM", "STATE", "SINCE", "UP", "DOWN", "WHY"]
@@ -97,6 +100,8 @@ def test_connections(cli, api):
     assert lines[2][1] == "[2001:db8::1]:5" and lines[2][7] == "open to all"
     assert lines[3][3] == "draining" and lines[3][7] == "forbidden, cut in 3 s"
     assert lines[4][:4] == ["-", "192.0.2.1:6", "-", "hello"]
+    assert lines[5][7] == "via private endpoint 10.0.1.7 (network prod)"
+    assert lines[6][7] == "forbidden, cut in 3 s, via private endpoint fd00::7"
 
 
 EVENTS = [{"time": OLD, "event": "refused", "gate": 1, "cluster": "prod", "source": "198.51.100.9", "sourcePort": 99,
@@ -104,6 +109,8 @@ EVENTS = [{"time": OLD, "event": "refused", "gate": 1, "cluster": "prod", "sourc
            "suppressed": 4},
           {"time": OLD, "event": "closed", "cluster": "prod", "source": "::1", "sourcePort": 7, "bytesUp": 10,
            "bytesDown": 2048, "durationMs": 1500, "upstream": "10.0.0.5:6443"},
+          {"time": OLD, "event": "refused", "cluster": "prod", "source": "10.0.2.9", "sourcePort": 8, "via": "10.0.1.7",
+           "network": "prod", "reason": "not-admitted", "rule": "nobody may"},
           {"time": OLD, "event": "enforced", "revision": 17, "enforcedMs": 4.3869999999999996}]
 
 
@@ -113,12 +120,14 @@ def test_events(cli, api):
     r = cli("events", "--cluster", "prod", "--accepted", "--last", "5")
     assert r.returncode == 0 and api.requests[0]["query"] == {"cluster": "prod", "accepted": "true", "last": "5"}
     lines = r.stdout.splitlines()
-    assert len(lines) == 3 and "\x1b" not in r.stdout
+    assert len(lines) == 4 and "\x1b" not in r.stdout
     for text in (OLD + "  refused", " prod ", "198.51.100.9:99", "not-in-ranges: 198.51.100.9 is in none of 2 ranges",
                  'asked for "prod\\x1b[2J"', "(gate 1)", "and 4 like it before"):
         assert text in lines[0], text
     assert "[::1]:7" in lines[1] and "after 1.5 s, 10 B up, 2.0 KiB down" in lines[1]
-    assert lines[2].endswith("revision=17  enforcedMs=4.387")
+    assert "10.0.2.9:8" in lines[2] and lines[2].endswith(
+        "  via private endpoint 10.0.1.7 (network prod)  not-admitted: nobody may")
+    assert lines[3].endswith("revision=17  enforcedMs=4.387")
     assert cli("events", "-o", "json").stdout.encode() == stream
 
 
