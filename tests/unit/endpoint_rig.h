@@ -93,13 +93,14 @@ static inline int hello_to(struct addr from, struct addr to, uint16_t port, cons
 static inline int answer(int fd, int *ret_upstream)
 {
 	uint8_t buf[1024];
+	int n = -2;
 
-	*ret_upstream = rig_upstream(&rig);
+	RIG_UNTIL(&rig, (*ret_upstream = rig_upstream(&rig)) >= 0);
 	assert_true(*ret_upstream >= 0);
-	assert_true(recv(*ret_upstream, buf, sizeof buf, 0) > 100);
+	RIG_UNTIL(&rig, recv(*ret_upstream, buf, sizeof buf, 0) > 100);
 	rig_send(*ret_upstream, "answer", 6);
-	rig_turns(&rig, 3);
-	assert_int_equal(rig_reads(fd), 6);
+	RIG_UNTIL(&rig, (n = rig_reads(fd)) != -2);
+	assert_int_equal(n, 6);
 	return fd;
 }
 
@@ -111,27 +112,32 @@ static inline int open_to(struct addr from, struct addr to, uint16_t port, int *
 
 static inline bool is_cut(int fd)
 {
-	int r = rig_reads(fd);
+	int r = -2;
 
+	RIG_UNTIL(&rig, (r = rig_reads(fd)) != -2);
 	return r == -1 || r == 0;
 }
 
 static inline bool carries(int fd, int upstream)
 {
 	uint8_t buf[16];
+	ssize_t n = -1;
 
 	if (rig_reads(fd) != -2)
 		return false;
 	rig_send(fd, "ping", 4);
-	rig_turns(&rig, 3);
-	return recv(upstream, buf, sizeof buf, 0) == 4;
+	RIG_UNTIL(&rig, (n = recv(upstream, buf, sizeof buf, 0)) >= 0);
+	return n == 4;
 }
 
 static inline void close_both(int fd, int upstream)
 {
+	bool is_open = rig_reads(fd) == -2;
+	uint32_t left = rig.worker.n_connections - is_open;
+
 	close(fd);
 	close(upstream);
-	rig_turns(&rig, 3);
+	RIG_UNTIL(&rig, rig.worker.n_connections <= left);
 }
 
 static inline void assert_refused(int fd, enum gate_counter counter, uint64_t n)
@@ -139,6 +145,7 @@ static inline void assert_refused(int fd, enum gate_counter counter, uint64_t n)
 	assert_true(is_cut(fd));
 	assert_int_equal(rig_upstream(&rig), -1);
 	assert_int_equal(rig_count(&rig, counter), n);
+	RIG_UNTIL(&rig, !rig.worker.n_connections);
 	assert_int_equal(rig.worker.n_connections, 0);
 	close(fd);
 }

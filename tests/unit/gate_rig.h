@@ -299,6 +299,13 @@ static inline void rig_turns(struct rig *r, int n)
 		worker_turn(&r->worker, 0);
 }
 
+/* Turn until it is so, as the kernel may deliver late; what never comes about fails the assertion that follows. */
+#define RIG_UNTIL(r, condition)                                   \
+	do {                                                      \
+		for (int i_ = 0; i_ < 5000 && !(condition); i_++) \
+			worker_turn(&(r)->worker, 1);             \
+	} while (0)
+
 static inline uint64_t rig_count(const struct rig *r, enum gate_counter c)
 {
 	return atomic_load(&r->counters.value[c]);

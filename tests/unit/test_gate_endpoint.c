@@ -108,7 +108,7 @@ static void test_it_must_be_tls_in_time(void **state)
 	rig_turns(&rig, 3);
 	assert_refused(fd, GATE_refused_not_tls_total, 1);
 	fd = rig_dial(host, endpoint, port);
-	rig_turns(&rig, 3);
+	RIG_UNTIL(&rig, rig.worker.n_hellos);
 	assert_int_equal(rig.worker.n_hellos, 1);
 	struct connection *c = container_of(rig.worker.hellos.next, struct connection, node);
 	timer_set(&rig.worker.timers, &c->timer, 0);
@@ -148,9 +148,11 @@ static void test_proxy_v2_carries_the_private_source(void **state)
 	c.proxy_v2 = true;
 	rig_declare(&rig, &c, false);
 	declare(endpoint, RIG_CLUSTER, ADMITTED);
-	int fd = hello_to(host, endpoint, port, NULL), up = rig_upstream(&rig);
+	int fd = hello_to(host, endpoint, port, NULL), up = -1;
+	ssize_t n = -1;
+	RIG_UNTIL(&rig, (up = rig_upstream(&rig)) >= 0);
 	assert_true(up >= 0);
-	ssize_t n = recv(up, buf, sizeof buf, 0);
+	RIG_UNTIL(&rig, (n = recv(up, buf, sizeof buf, 0)) > 0);
 	assert_true(n > 100);
 	assert_int_equal(proxy_header_read(buf, (size_t)n, &h), WIRE_DONE);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
@@ -180,6 +182,7 @@ static void test_limits(void **state)
 	close(refused);
 	fd[1] = open_to(host, second, port2, &up[1]);
 	refused = hello_to(stranger, endpoint, port, NULL);
+	assert_true(is_cut(refused));
 	assert_int_equal(rig_count(&rig, GATE_refused_cluster_limit_total), 1);
 	close(refused);
 	close_both(fd[0], up[0]);
@@ -341,6 +344,7 @@ static void test_what_is_told(void **state)
 	assert_int_equal(e->network, NET);
 	close_both(fd, up);
 	fd = hello_to(host, endpoint, port, "asked.example.org");
+	assert_true(is_cut(fd));
 	assert_int_equal(e->kind, GATE_EVENT_REFUSED);
 	assert_int_equal(e->cluster, 0);
 	assert_memory_equal(e->name, "asked.example.org", 17);

@@ -54,8 +54,8 @@ static void test_connections_outlive_their_listener(void **state)
 	/* It comes back as the same, with what waited; the tables go on judging the open one. */
 	endpoint_listen(&rig.worker, &place, kept);
 	assert_ptr_equal(endpoint_find(&rig.worker, NET, &endpoint), e);
-	rig_turns(&rig, 4);
-	int up2 = rig_upstream(&rig);
+	int up2 = -1;
+	RIG_UNTIL(&rig, (up2 = rig_upstream(&rig)) >= 0);
 	assert_true(up2 >= 0);
 	close_both(waiting, up2);
 	endpoint_close(&rig.worker, &place);
@@ -81,8 +81,10 @@ static void test_two_gates_share_a_socket(void **state)
 	listeners_start(&other.worker);
 	endpoint_listen(&other.worker, &place, kept);
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		struct rig *first = i % 2 ? &other : &rig;
+		uint64_t before = rig_count(first, GATE_accepted_private_total);
 		fd[i] = rig_dial(host, endpoint, port);
-		rig_turns(i % 2 ? &other : &rig, 1);
+		RIG_UNTIL(first, rig_count(first, GATE_accepted_private_total) > before);
 		rig_turns(i % 2 ? &rig : &other, 1);
 	}
 	assert_int_equal(rig_count(&rig, GATE_accepted_private_total), 10);
@@ -90,15 +92,15 @@ static void test_two_gates_share_a_socket(void **state)
 	listeners_pause(&rig.worker);
 	int client = rig_dial(host, endpoint, port);
 	rig_turns(&rig, 1);
-	rig_turns(&other, 1);
+	RIG_UNTIL(&other, rig_count(&other, GATE_accepted_private_total) == 11);
 	assert_int_equal(rig_count(&other, GATE_accepted_private_total), 11);
 	close(client);
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
 		close(fd[i]);
 	listeners_start(&rig.worker);
-	rig_turns(&rig, 2);
-	rig_turns(&other, 2);
-	assert_int_equal(other.worker.n_connections, 0);
+	RIG_UNTIL(&rig, !rig.worker.n_connections);
+	RIG_UNTIL(&other, !other.worker.n_connections);
+	assert_int_equal(rig.worker.n_connections + other.worker.n_connections, 0);
 	client = open_to(host, endpoint, port, &up);
 	close_both(client, up);
 	rig_done(&other);
@@ -149,7 +151,7 @@ static void test_ended_in_its_network(void **state)
 
 	assert_true(port);
 	assert_int_equal(shutdown(kept, SHUT_RDWR), 0);
-	rig_turns(&rig, 2);
+	RIG_UNTIL(&rig, !endpoint_find(&rig.worker, NET, &endpoint));
 	assert_null(endpoint_find(&rig.worker, NET, &endpoint));
 	assert_int_equal(rig_count(&rig, GATE_private_listeners), 0);
 	assert_quiet();
@@ -212,12 +214,6 @@ static void test_many(void **state)
 
 /* --- no room ------------------------------------------------------------------------------------------------ */
 
-static void wait_for_room(void)
-{
-	usleep((CLIENT_WAIT_MS + 2 * TIMER_TICK_MS) * 1000);
-	rig_turns(&rig, 4);
-}
-
 static void test_no_room_for_connections(void **state)
 {
 	uint16_t port = listen_on(NET, endpoint, NULL);
@@ -230,7 +226,7 @@ static void test_no_room_for_connections(void **state)
 	fd[0] = open_to(host, endpoint, port, &up[0]);
 	fd[1] = rig_dial(host, endpoint, port);
 	rig_send(fd[1], buf, rig_hello(buf, NULL));
-	rig_turns(&rig, 4);
+	RIG_UNTIL(&rig, !rig.worker.listening);
 	assert_false(rig.worker.listening);
 	assert_false(endpoint_find(&rig.worker, NET, &endpoint)->watched);
 	assert_int_equal(rig_count(&rig, GATE_descriptors_exhausted_total), 1);
@@ -238,10 +234,9 @@ static void test_no_room_for_connections(void **state)
 	listen_on(NET, second, NULL);
 	assert_false(endpoint_find(&rig.worker, NET, &second)->watched);
 	close_both(fd[0], up[0]);
-	wait_for_room();
 	answer(fd[1], &up[1]);
 	close_both(fd[1], up[1]);
-	wait_for_room();
+	RIG_UNTIL(&rig, rig.worker.listening);
 	assert_true(rig.worker.listening);
 	assert_true(endpoint_find(&rig.worker, NET, &second)->watched);
 }
@@ -264,7 +259,7 @@ static void test_no_descriptors(void **state)
 	struct rlimit none = {.rlim_cur = (rlim_t)dup(0), .rlim_max = descriptors.rlim_max};
 	close((int)none.rlim_cur);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	rig_turns(&rig, 3);
+	RIG_UNTIL(&rig, !rig.worker.listening && rig.worker.parent_waits);
 	assert_false(rig.worker.listening);
 	assert_true(rig.worker.parent_waits);
 	assert_false(rig.worker.stopping);
@@ -272,13 +267,12 @@ static void test_no_descriptors(void **state)
 	/* Two become free, one of which is needed to try: the parent's goes first. */
 	none.rlim_cur += 1;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	wait_for_room();
+	RIG_UNTIL(&rig, endpoint_find(&rig.worker, NET, &second));
 	assert_non_null(endpoint_find(&rig.worker, NET, &second));
 	assert_int_equal(rig.worker.n_connections, 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
-	wait_for_room();
-	assert_false(rig.worker.parent_waits);
 	answer(fd, &up);
+	assert_false(rig.worker.parent_waits);
 	close_both(fd, up);
 	close(listening);
 	close(link[0]);
