@@ -220,8 +220,7 @@ static void ask_end(struct netd *n)
 		(void)!msg_send_body(n->control->parent.fd, MSG_END_NETD, &end);
 }
 
-/* It does not answer or broke the contract. why NULL: its link closed, so that it mostly is ending by itself. */
-static void end(struct netd *n, const char *why)
+void netd_end(struct netd *n, const char *why)
 {
 	if (!n->is_up || n->must_end)
 		return;
@@ -274,9 +273,9 @@ void netd_tick(struct netd *n)
 	if (!n->waiting_since)
 		return;
 	if (!n->has_greeted && now - n->waiting_since > NETD_HELLO_MS)
-		end(n, "it has not said hello in time");
+		netd_end(n, "it has not said hello in time");
 	else if (n->has_greeted && now - n->waiting_since > NETD_ACK_MS)
-		end(n, "it has not acknowledged a change in time");
+		netd_end(n, "it has not acknowledged a change in time");
 }
 
 /* --- from netd -------------------------------------------------------------------------------------------- */
@@ -368,7 +367,7 @@ static void link_ready(struct source *s, uint32_t events)
 	if (s->fd < 0)
 		return;
 	if (r == -EPIPE || (r == -EAGAIN && (events & (EPOLLHUP | EPOLLERR))))
-		end(n, NULL); /* it died: the parent's to tell */
+		netd_end(n, NULL); /* it died: the parent's to tell */
 	else if (r < 0 && r != -EAGAIN)
-		end(n, "it broke the contract between roles");
+		netd_end(n, "it broke the contract between roles");
 }

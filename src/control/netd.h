@@ -78,5 +78,7 @@ json_t *netd_json(const struct netd *n);
 
 /* Gates have come along, or the tables moved on: ring if it is time to. */
 void netd_ring(struct control *c);
+/* End it: it does not answer, broke the contract, or has to begin anew. why NULL: its link closed, so that it mostly is ending by itself. */
+void netd_end(struct netd *n, const char *why);
 /* Once a second: what could not be sent, and whether it is late. */
 void netd_tick(struct netd *n);

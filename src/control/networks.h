@@ -25,6 +25,3 @@ void networks_undo(struct control *c);
 /* The store has given the items their ids; the tables can be compiled from the landscape now. */
 void networks_stored(struct control *c, const struct change_result *res);
 void networks_done(struct control *c);
-
-/* The name of a router by its id, "" if there is none. Returns dst. */
-char *control_router_name(struct control *c, uint32_t id, char dst[64]);

@@ -7,33 +7,6 @@
 #include <stdio.h>
 
 #define PORT_DEFAULT 443
-#define NETNS_PREFIX "postern"
-
-static bool is_wildcard(const struct addr *a)
-{
-	return a->hi == 0 && a->lo == 0;
-}
-
-static bool is_listed(const struct addr *list, size_t n, const struct addr *a)
-{
-	for (size_t i = 0; i < n; i++)
-		if (addr_is_equal(&list[i], a))
-			return true;
-	return false;
-}
-
-size_t control_public_addresses(const struct control *c, struct addr *ret_addresses, size_t max)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->options->n_listen && n < max; i++) {
-		const struct addr *a = &c->options->listen[i].addr;
-
-		if (!is_wildcard(a) && !is_listed(ret_addresses, n, a))
-			ret_addresses[n++] = *a;
-	}
-	return n;
-}
 
 uint16_t control_public_port(const struct control *c)
 {
@@ -50,7 +23,7 @@ char *control_host_namespace(const struct control *c, const struct object *host,
 	if (h->attach == ATTACH_NAMESPACE)
 		snprintf(dst, NAMESPACE_PATH_MAX, "/run/netns/%s", h->attach_name);
 	else
-		snprintf(dst, NAMESPACE_PATH_MAX, "/run/netns/%s.host.%s", NETNS_PREFIX,
+		snprintf(dst, NAMESPACE_PATH_MAX, "/run/netns/%s.host.%s", c->options->netns_prefix,
 			 host->name);
 	return dst;
 }

@@ -2,17 +2,13 @@
 /* Where on this machine things are: the public listeners, and the kernel namespaces of hosts. */
 #pragma once
 
-#include "base/addr.h"
-
-#include <stddef.h>
+#include <stdint.h>
 
 struct control;
 struct object;
 
 #define NAMESPACE_PATH_MAX 160
 
-/* Addresses by which the internet reaches the public listeners; how many, at most max. */
-size_t control_public_addresses(const struct control *c, struct addr *ret_addresses, size_t max);
 /* The port of the public listeners. */
 uint16_t control_public_port(const struct control *c);
 /* The network namespace of a declared host. NULL if none can be named: it is attached by an interface. Returns dst. */

@@ -102,16 +102,10 @@ static int tables_try(struct control *c, struct err *e)
 	}
 	c->generation = tables_generation(s);
 	tables_release(s);
+	/* Of what was compiled before this process nobody knows what changed networks. */
 	netd_note_unknown(c, c->generation);
 	c->tables = t;
 	return 0;
-}
-
-/* What the networks are compiled from. NULL: control holds no landscape, so there are none. */
-static const struct landscape *tables_landscape(const struct control *c)
-{
-	(void)c;
-	return NULL;
 }
 
 /* From nothing. On failure there are no tables, and the tick tries again. */
@@ -126,7 +120,7 @@ static int tables_rebuild(struct control *c, struct err *e)
 	if (r == 0)
 		r = tables_try(c, e);
 	if (r == 0)
-		r = compile_all(c->tables, tables_landscape(c), c->store, NULL, e);
+		r = compile_all(c->tables, c->landscape, c->store, NULL, e);
 	if (r < 0) {
 		tables_failed(c, "tables.rebuild", e);
 		return r;
@@ -153,10 +147,17 @@ static bool tables_are_foreign(struct control *c)
 	return foreign;
 }
 
+/* Who reads the tables is to open them again. */
+static void readers_end(struct control *c, const char *why)
+{
+	gates_end_all(&c->gates, why);
+	netd_end(&c->netd, why);
+}
+
 static int tables_catch_up(struct control *c, struct err *e)
 {
 	bool foreign = tables_are_foreign(c);
-	int r = compile_catch_up(c->tables, tables_landscape(c), c->store, NULL, e);
+	int r = compile_catch_up(c->tables, c->landscape, c->store, NULL, e);
 
 	if (r < 0) {
 		tables_failed(c, "tables.catch-up", e);
@@ -165,8 +166,7 @@ static int tables_catch_up(struct control *c, struct err *e)
 	netd_note_unknown(c, store_revision(c->store));
 	tables_moved(c, store_revision(c->store));
 	if (foreign)
-		gates_end_all(&c->gates,
-			      "the tables were of another store and have been made anew");
+		readers_end(c, "the tables were of another store and have been made anew");
 	return 0;
 }
 
@@ -187,7 +187,7 @@ static void warm_start(struct control *c, struct err *e)
 	}
 	tables_failed(c, "tables.unusable", e);
 	if (c->store && tables_rebuild(c, e) == 0)
-		gates_end_all(&c->gates, "the tables were unusable and have been made anew");
+		readers_end(c, "the tables were unusable and have been made anew");
 }
 
 static void cold_start(struct control *c, struct err *e)
@@ -228,6 +228,7 @@ void tables_keep_tick(struct control *c)
 void tables_keep_change(struct control *c, const struct compile_change *changes, size_t n,
 			uint64_t revision)
 {
+	struct compile_outcome outcome = {0};
 	struct err e = {0};
 	int r;
 
@@ -241,10 +242,13 @@ void tables_keep_change(struct control *c, const struct compile_change *changes,
 		(void)!tables_catch_up(c, &e);
 		return;
 	}
-	r = compile_changes(c->tables, tables_landscape(c), changes, n, revision,
-			    store_id(c->store), NULL, &e);
-	if (r < 0)
+	r = compile_changes(c->tables, c->landscape, changes, n, revision, store_id(c->store),
+			    &outcome, &e);
+	if (r < 0) {
 		tables_failed(c, "tables.change", &e);
-	else
-		tables_moved(c, revision);
+		return;
+	}
+	if (outcome.networks_changed)
+		netd_note_change(c, revision);
+	tables_moved(c, revision);
 }

@@ -43,7 +43,8 @@ static bool endpoint_has(const struct endpoint_rules *rules, const struct object
 	struct found_endpoint f;
 
 	return groups_have(rules->groups, rules->n_groups, group) &&
-	       endpoint_find(object_router(group), a, &f) && f.ep.owner == owner && f.ep.is_enabled;
+	       admission_endpoint(object_router(group), a, &f) && f.ep.owner == owner &&
+	       f.ep.is_enabled;
 }
 
 static bool member_has_address(const struct object *o, const struct object *group,
@@ -208,8 +209,8 @@ static int endpoint_compare(const struct endpoint_view *ep, void *arg)
 	return 1;
 }
 
-bool endpoint_find(const struct object *network, const struct addr *address,
-		   struct found_endpoint *ret_found)
+bool admission_endpoint(const struct object *network, const struct addr *address,
+			struct found_endpoint *ret_found)
 {
 	*ret_found = (struct found_endpoint){.address = address};
 	if (network->kind == OBJECT_NETWORK)
@@ -369,7 +370,7 @@ void explain_endpoint(const struct object *network, const struct addr *address,
 	struct found_endpoint f;
 	struct pair p;
 
-	if (!endpoint_find(network, address, &f)) {
+	if (!admission_endpoint(network, address, &f)) {
 		say(ret_admission, PATH_NO_ENDPOINT, "no private endpoint has %s in network \"%s\"",
 		    addr_format(address, text), network->name);
 		return;

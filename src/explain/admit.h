@@ -47,5 +47,5 @@ struct found_endpoint {
 	struct endpoint_view ep;
 };
 /* The endpoint at an address of a network. */
-bool endpoint_find(const struct object *network, const struct addr *address,
-		   struct found_endpoint *ret_found);
+bool admission_endpoint(const struct object *network, const struct addr *address,
+			struct found_endpoint *ret_found);

@@ -65,7 +65,7 @@ bool path_arrive(struct path *p, const struct object *router)
 	char to[ADDR_TEXT_MAX];
 	struct found_endpoint f;
 
-	endpoint_find(router, &p->to, &f);
+	admission_endpoint(router, &p->to, &f);
 	if (!f.is_found || f.ep.cluster != p->q->cluster)
 		return not_ours(p, router, &f);
 	snprintf(p->answer->via, sizeof(p->answer->via), "private %s in network %s",

@@ -239,7 +239,7 @@ void endpoints_reap(struct worker *w)
 	}
 }
 
-void endpoints_done(struct worker *w)
+void gate_endpoints_done(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->endpoints.n_slots; i++)
 		while (w->endpoints.slots[i]) {

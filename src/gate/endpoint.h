@@ -59,4 +59,4 @@ int endpoints_watch(struct worker *w) _must_check_;
 void endpoints_unwatch(struct worker *w);
 /* Free what nobody names any more: at the end of a batch. */
 void endpoints_reap(struct worker *w);
-void endpoints_done(struct worker *w);
+void gate_endpoints_done(struct worker *w);

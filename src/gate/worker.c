@@ -129,7 +129,7 @@ void worker_done(struct worker *w)
 	all_close(w);
 	run_queue(w);
 	connections_reap(w);
-	endpoints_done(w);
+	gate_endpoints_done(w);
 	clusters_done(w);
 	upstreams_reap(w);
 	pipes_done(&w->pipes);

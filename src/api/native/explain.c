@@ -180,7 +180,7 @@ static void path_answer(struct request *r, const struct asked *asked)
 	struct path_answer a;
 	struct err e = {0};
 
-	q.n_public_addresses = control_public_addresses(r->control, public, PUBLIC_MAX);
+	q.n_public_addresses = options_public_addresses(r->control->options, public);
 	q.public_port = control_public_port(r->control);
 	if (question_take(r->control, asked, &q, &e) < 0 || explain_path(&q, &a, &e) < 0) {
 		request_answer_error(r, &e);
