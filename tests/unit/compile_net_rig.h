@@ -18,12 +18,12 @@ struct land {
 static inline struct land land_open(void)
 {
 	struct land w = {.s = must_store(), .t = must_tables("tables")};
-	struct prefix pool;
+	struct prefix public;
 	struct err e = {0};
 
 	must_ok(landscape_new(&w.l, &e), &e);
-	assert_int_equal(prefix_parse("192.0.2.0/24", 12, &pool, NULL), 0);
-	must_ok(landscape_set_pool(w.l, &pool, 1, &e), &e);
+	assert_int_equal(prefix_parse("192.0.2.0/24", 12, &public, NULL), 0);
+	must_ok(landscape_set_pool(w.l, &public, 1, &e), &e);
 	return w;
 }
 

@@ -231,7 +231,7 @@ static void test_touched(void **state)
 		       "alone h net office peer spoke");
 	assert_touched("kind: hub\nname: h\nattachments: [{network: alone}]\n", NULL, NULL,
 		       "alone h net office peer spoke");
-	assert_touched(NULL, "hub", "h", "h net peer spoke");
+	assert_touched(NULL, "hub", "h", "h net office peer spoke");
 	assert_touched("kind: site\nname: office\naddressSpace: [192.168.0.0/24]\n", NULL, NULL,
 		       "h net office peer spoke");
 	assert_touched(NULL, "site", "office", "h net office peer spoke");
