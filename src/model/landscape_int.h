@@ -57,7 +57,9 @@ struct node {
 	size_t change;	/* 1 + index of its change; 0: not in this transaction */
 	uint64_t stamp; /* scratch of whoever walks */
 	uint64_t touched, checked,
-		swept;		    /* told, looked at, gone through as a whole in this walk */
+		swept; /* told, looked at, gone through as a whole in this walk */
+	uint64_t touched_near,
+		touched_members;    /* told with those joined to it, with those around these */
 	struct node *doubtful_next; /* at the end of the transaction: is it still of use? */
 	bool is_doubtful;
 	struct addr *

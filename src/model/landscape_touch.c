@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Which routers a transaction concerns. Most changes stay within their own router. What its neighbours see of a router, and,
- * through a hub, the neighbours of that, is its address space, its subnets and its route tables.
+ * through a hub, the neighbours of that, is its address space, its subnets and its routes. A link, and the address space at the other
+ * end of it, make routes: so what changes those of a router concerns the neighbours of that, too.
  */
 #include "model/landscape_int.h"
 
@@ -33,9 +34,13 @@ static int touch_peer(const struct router_link *link, void *arg)
 /* The router, and everyone that is joined to it. */
 static int touch_near(struct touching *t, struct object *router)
 {
+	struct node *n = node_of(router);
 	int r = touch_one(t, router);
 
-	return r ? r : router_each_link(router, touch_peer, t);
+	if (r != 0 || n->touched_near == t->l->touched)
+		return r;
+	n->touched_near = t->l->touched;
+	return router_each_link(router, touch_peer, t);
 }
 
 static int touch_behind(const struct router_link *link, void *arg)
@@ -55,12 +60,45 @@ static int touch_far(struct touching *t, struct object *router)
 	return r ? r : router_each_link(router, touch_behind, t);
 }
 
+static int touch_member(const struct router_link *link, void *arg)
+{
+	return touch_far(arg, link->peer);
+}
+
+/* Whose routes have changed, as far as a link to this one makes them: it, or, if it is a hub, all that it joins. */
+static int touch_routes(struct touching *t, struct object *router)
+{
+	struct node *n = node_of(router);
+	int r;
+
+	if (router->kind != OBJECT_HUB)
+		return touch_far(t, router);
+	r = touch_near(t, router);
+	if (r != 0 || n->touched_members == t->l->touched)
+		return r;
+	n->touched_members = t->l->touched;
+	return router_each_link(router, touch_member, t);
+}
+
+static int touch_routes_of_peer(const struct router_link *link, void *arg)
+{
+	return touch_routes(arg, link->peer);
+}
+
+/* Its address space makes routes at the other end of each link. */
+static int touch_space(struct touching *t, struct object *router)
+{
+	int r = touch_far(t, router);
+
+	return r ? r : router_each_link(router, touch_routes_of_peer, t);
+}
+
 static int touch_hub(struct touching *t, struct object *o, const struct hub *h)
 {
-	int r = touch_near(t, o);
+	int r = touch_routes(t, o);
 
 	for (size_t i = 0; i < h->n_attachments && r == 0; i++)
-		r = touch_one(t, h->attachments[i].network);
+		r = touch_far(t, h->attachments[i].network);
 	return r;
 }
 
@@ -69,8 +107,7 @@ static int touch_site(struct touching *t, struct object *o, const struct site *s
 	int r = touch_one(t, o);
 
 	for (size_t i = 0; i < s->n_connections && r == 0; i++)
-		r = s->connections[i].to->kind == OBJECT_HUB ? touch_near(t, s->connections[i].to)
-							     : touch_one(t, s->connections[i].to);
+		r = touch_routes(t, s->connections[i].to);
 	return r;
 }
 
@@ -101,15 +138,15 @@ static int touch_version(struct touching *t, struct object *o, const void *body)
 		return 0;
 	switch (o->kind) {
 	case OBJECT_NETWORK:
-		return touch_far(t, o);
+		return touch_space(t, o);
 	case OBJECT_SUBNET:
 	case OBJECT_ROUTE_TABLE:
 		return touch_far(t, object_router(&as));
 	case OBJECT_PEERING: {
 		const struct peering *p = body;
-		int r = touch_one(t, p->networks[0]);
+		int r = touch_far(t, p->networks[0]);
 
-		return r ? r : touch_one(t, p->networks[1]);
+		return r ? r : touch_far(t, p->networks[1]);
 	}
 	case OBJECT_HUB:
 		return touch_hub(t, o, body);

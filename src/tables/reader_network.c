@@ -28,7 +28,7 @@ int tables_get_endpoint(struct tables_snapshot *s, uint32_t network, const struc
 			struct rangeset *ret_sources)
 {
 	uint8_t bytes[ENDPOINT_KEY_BYTES];
-	MDB_val key = tables_val(bytes, sizeof(bytes)), v, blob;
+	MDB_val key = tables_val(bytes, sizeof(bytes)), v, blob = {0};
 	int r;
 
 	memset(ret_endpoint, 0, sizeof(*ret_endpoint));

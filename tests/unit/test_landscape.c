@@ -225,15 +225,16 @@ static void test_touched(void **state)
 	assert_touched("kind: subnet\nname: new\nnetwork: spoke\nranges: [10.2.8.0/24]\n", NULL,
 		       NULL, "h net office spoke");
 	assert_touched(NULL, "route-table", "rt", "h net office peer spoke");
-	assert_touched(NULL, "peering", "p", "net peer");
+	/* A link makes routes, and what those lead to is the neighbours' affair. */
+	assert_touched(NULL, "peering", "p", "h net office peer spoke");
 	assert_touched("kind: peering\nname: p\nnetworks: [peer, alone]\n", NULL, NULL,
-		       "alone net peer");
+		       "alone h net office peer spoke");
 	assert_touched("kind: hub\nname: h\nattachments: [{network: alone}]\n", NULL, NULL,
-		       "alone h net office spoke");
-	assert_touched(NULL, "hub", "h", "h net spoke");
+		       "alone h net office peer spoke");
+	assert_touched(NULL, "hub", "h", "h net office peer spoke");
 	assert_touched("kind: site\nname: office\naddressSpace: [192.168.0.0/24]\n", NULL, NULL,
-		       "h net office spoke");
-	assert_touched(NULL, "site", "office", "h net office spoke");
+		       "h net office peer spoke");
+	assert_touched(NULL, "site", "office", "h net office peer spoke");
 	assert_touched("kind: public-address\nname: pa3\naddresses: [198.51.100.77]\n", NULL, NULL,
 		       "office");
 	assert_touched(NULL, "cluster", "prod", "alone net");

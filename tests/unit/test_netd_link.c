@@ -124,7 +124,7 @@ static void netd_start(int32_t pid)
 	msg_done(&m);
 }
 
-static void netd_end(int32_t pid)
+static void netd_is_gone(int32_t pid)
 {
 	struct msg_netd gone = {.pid = pid};
 	struct msg m = {.type = MSG_NETD_GONE, .body = &gone};
@@ -369,7 +369,7 @@ static void what_the_kernel_lacks_is_told(void **state)
 	assert_non_null(o); /* whatever bytes it sends */
 	assert_string_equal(json_string_value(json_object_get(o, "lacks")), "veth\\x0a\\xff");
 	json_decref(o);
-	netd_end(7);
+	netd_is_gone(7);
 	netd_start(8);
 	hello(10, "");
 	assert_int_equal(netd_check(c, &e), 0);
@@ -383,16 +383,16 @@ static void one_that_died_is_rung_again(void **state)
 	op = change(11, true);
 	gate_ack(11);
 	assert_int_equal(bell(), 11);
-	netd_end(7);
+	netd_is_gone(7);
 	assert_int_equal(netd_state(&c->netd), NETD_GONE);
 	assert_false(op->is_done);
 	netd_start(8);
 	assert_int_equal(netd_state(&c->netd), NETD_STARTING);
-	netd_end(7); /* old news */
+	netd_is_gone(7); /* old news */
 	assert_int_equal(netd_state(&c->netd), NETD_STARTING);
 	hello(10, "");
 	assert_int_equal(bell(), 11);
-	netd_end(8);
+	netd_is_gone(8);
 	netd_start(9);
 	hello(11, ""); /* it had come to it before it said hello */
 	assert_true(op->is_done);
@@ -410,7 +410,7 @@ static void who_is_late_is_ended(void **state)
 	assert_int_equal(asked_to_end(), 7);
 	netd_tick(&c->netd); /* until it is gone */
 	assert_int_equal(asked_to_end(), 7);
-	netd_end(7);
+	netd_is_gone(7);
 	netd_tick(&c->netd);
 	assert_int_equal(asked_to_end(), 0);
 	netd_start(8);
@@ -433,33 +433,33 @@ static void who_breaks_the_contract_is_ended(void **state)
 	up_and_at(10);
 	hello(10, ""); /* twice */
 	assert_int_equal(asked_to_end(), 7);
-	netd_end(7);
+	netd_is_gone(7);
 	netd_start(8);
 	ack(10, NULL); /* before hello */
 	assert_int_equal(asked_to_end(), 8);
-	netd_end(8);
+	netd_is_gone(8);
 	netd_start(9);
 	hello(11, ""); /* what is not there yet */
 	assert_int_equal(asked_to_end(), 9);
-	netd_end(9);
+	netd_is_gone(9);
 	netd_start(10);
 	hello(10, "");
 	ack(11, NULL);
 	assert_int_equal(asked_to_end(), 10);
-	netd_end(10);
+	netd_is_gone(10);
 	netd_start(11);
 	hello(10, "");
 	assert_int_equal(msg_send_body(netd, MSG_ACK_N, &odd), 0);
 	loop_run_once(&c->loop, 0);
 	assert_int_equal(asked_to_end(), 11);
-	netd_end(11);
+	netd_is_gone(11);
 	netd_start(12);
 	memset(&endless, 'x', sizeof(endless));
 	endless.generation = 10;
 	assert_int_equal(msg_send_body(netd, MSG_HELLO_N, &endless), 0);
 	loop_run_once(&c->loop, 0);
 	assert_int_equal(asked_to_end(), 12);
-	netd_end(12);
+	netd_is_gone(12);
 	netd_start(13);
 	hello(10, "");
 	ack(10, ""); /* failed, and does not say why */
