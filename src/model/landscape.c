@@ -420,7 +420,7 @@ static void addresses_fill(struct addr addresses[FAMILIES], const struct addr fr
 {
 	for (size_t f = 0; f < FAMILIES; f++)
 		if (addresses[f].family == ADDR_NONE)
-			addresses[f] = from[f];
+			memcpy(&addresses[f], &from[f], sizeof(addresses[f]));
 }
 
 /*
