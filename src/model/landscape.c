@@ -420,7 +420,7 @@ static void addresses_fill(struct addr addresses[FAMILIES], const struct addr fr
 {
 	for (size_t f = 0; f < FAMILIES; f++)
 		if (addresses[f].family == ADDR_NONE)
-			memcpy(&addresses[f], &from[f], sizeof(addresses[f]));
+			addresses[f] = from[f];
 }
 
 /*
@@ -467,7 +467,7 @@ int landscape_put(struct landscape *l, enum object_kind kind, uint32_t id, const
 		  struct object **ret_object, struct err *e)
 {
 	const json_t *name = json_object_get(doc, "name");
-	struct version v;
+	struct version v = {0};
 	struct node *n;
 	int r;
 
