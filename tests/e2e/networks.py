@@ -47,7 +47,7 @@ class Networks(daemon.Posternd):
     # --- by the CLI
 
     def stream(self, documents):
-        return "\n---\n".join(json.dumps(d) for d in documents)
+        return "\n".join(json.dumps(d) for d in documents)
 
     def cli_apply(self, *documents, check=True):
         return self.cli("apply", "-f", "-", stdin=self.stream(documents), check=check)
