@@ -146,17 +146,37 @@ static bool is_of_source(enum gate_reason reason)
 	return reason == REASON_NONE || reason == REASON_RANGES || reason == REASON_PUBLIC_OFF;
 }
 
+static bool is_of_private(enum gate_reason reason)
+{
+	return reason == REASON_NONE || reason == REASON_PRIVATE_OFF ||
+	       reason == REASON_NOT_ADMITTED;
+}
+
+static void sentence_private(struct control *c, const struct gate_event *ev, char dst[WHY_TEXT_MAX])
+{
+	struct admission a;
+
+	if (is_of_private(ev->reason) &&
+	    why_private(c, ev->cluster, ev->network, &ev->local, &ev->source, &a, NULL) == 0 &&
+	    a.admitted == (ev->reason == REASON_NONE))
+		snprintf(dst, WHY_TEXT_MAX, "%s", a.rule);
+}
+
+static void sentence_public(struct control *c, const struct gate_event *ev, char dst[WHY_TEXT_MAX])
+{
+	struct explain_answer a = {0};
+
+	if (is_of_source(ev->reason) && why_explain(c, ev->cluster, &ev->source, &a, NULL) == 0 &&
+	    a.reached == (ev->reason == REASON_NONE))
+		snprintf(dst, WHY_TEXT_MAX, "%s", a.rule);
+}
+
 char *why_sentence(struct control *c, const struct gate_event *ev, char dst[WHY_TEXT_MAX])
 {
-	enum gate_reason reason = (enum gate_reason)ev->reason;
-	struct explain_answer answer = {0};
-	struct err e;
-
-	snprintf(dst, WHY_TEXT_MAX, "%s", gate_reason_sentence(reason));
-	if (!ev->cluster || ev->network || !is_of_source(reason) ||
-	    why_explain(c, ev->cluster, &ev->source, &answer, &e) < 0)
-		return dst;
-	if (answer.reached == (reason == REASON_NONE))
-		snprintf(dst, WHY_TEXT_MAX, "%s", answer.rule);
+	snprintf(dst, WHY_TEXT_MAX, "%s", gate_reason_sentence(ev->reason));
+	if (ev->cluster && ev->network)
+		sentence_private(c, ev, dst);
+	else if (ev->cluster)
+		sentence_public(c, ev, dst);
 	return dst;
 }

@@ -12,7 +12,7 @@
 
 struct control;
 
-#define WHY_TEXT_MAX EXPLAIN_RULE_MAX
+#define WHY_TEXT_MAX PATH_TEXT_MAX
 
 /* 0, -ERR_NOT_FOUND, -ERR_UNAVAILABLE, -ERR_NOMEM. */
 int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
@@ -32,7 +32,7 @@ int why_private(struct control *c, uint32_t cluster, uint32_t network, const str
 
 /*
  * One sentence for what a gate decided, as its event says. The documents are asked only if they agree with it: a gate may still
- * be at an older generation. For what came by a private address the reason alone speaks. Returns dst, "" if there is nothing to say.
+ * be at an older generation. Returns dst, "" if there is nothing to say.
  */
 char *why_sentence(struct control *c, const struct gate_event *ev, char dst[WHY_TEXT_MAX]);
 

@@ -196,7 +196,10 @@ static char *why_text(const json_t *connection)
 static char *way_text(const json_t *connection)
 {
 	_cleanup_free_ char *why = why_text(connection), *via = via_text(connection);
+	const char *sentence = field_text(connection, "why.text", NULL);
 
+	if (via && sentence)
+		return must_printf("%s: %s", via, sentence);
 	if (!via)
 		return take_ptr(why);
 	if (strcmp(why, "private") == 0)

@@ -23,6 +23,17 @@ static const char *state_text(uint8_t state)
 	return text[state];
 }
 
+/* The sentence only while it says that the connection may be: a change may be on its way to the gate. */
+static json_t *why_render_private(struct control *c, const struct connection_record *rec)
+{
+	struct admission a;
+	bool known = why_private(c, rec->cluster, rec->network, &rec->local, &rec->source, &a,
+				 NULL) == 0;
+
+	return json_pack("{s:s, s:s*}", "rule", "private", "text",
+			 known && a.admitted ? a.rule : NULL);
+}
+
 static json_t *why_render(struct control *c, const struct connection_record *rec)
 {
 	struct explain_answer a;
@@ -32,7 +43,7 @@ static json_t *why_render(struct control *c, const struct connection_record *rec
 	if (rec->state == CONNECTION_DRAINING)
 		return json_pack("{s:s}", "rule", "draining");
 	if (rec->cluster && rec->network)
-		return json_pack("{s:s}", "rule", "private");
+		return why_render_private(c, rec);
 	if (!rec->cluster || why_explain(c, rec->cluster, &rec->source, &a, &e) < 0)
 		return json_pack("{s:s}", "rule", "unknown");
 	if (a.reason == EXPLAIN_OPEN)
