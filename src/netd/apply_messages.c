@@ -111,6 +111,19 @@ static void put_addr(struct nlmsghdr *h, uint16_t type, const struct addr *a)
 		mnl_attr_put(h, type, sizeof v4, &v4);
 }
 
+/* A next hop of another family: IPv4 by IPv6. */
+static void put_via(struct nlmsghdr *h, const struct addr *a)
+{
+	struct {
+		uint16_t family;
+		uint8_t bytes[16];
+	} via = {.family = AF_INET6};
+	uint64_t halves[2] = {htobe64(a->hi), htobe64(a->lo)};
+
+	memcpy(via.bytes, halves, sizeof via.bytes);
+	mnl_attr_put(h, RTA_VIA, sizeof via, &via);
+}
+
 static uint32_t link_index(struct message_link *link, const char *name)
 {
 	if (strcmp(link->name, name) != 0 || !link->index) {
@@ -178,10 +191,12 @@ static struct nlmsghdr *route_message(char *buffer, const struct op *op, struct 
 			return NULL;
 		mnl_attr_put_u32(h, RTA_OIF, index);
 	}
-	if (r->via.family != ADDR_NONE) {
+	if (r->via.family != ADDR_NONE)
 		m->rtm_flags = RTNH_F_ONLINK;
+	if (r->via.family == r->to.addr.family)
 		put_addr(h, RTA_GATEWAY, &r->via);
-	}
+	else if (r->via.family != ADDR_NONE)
+		put_via(h, &r->via);
 	return h;
 }
 

@@ -70,12 +70,20 @@ static void add_addr(struct ns_state *s, const struct addr *a, uint8_t len, cons
 	snprintf(n->link, sizeof n->link, "%s", link);
 }
 
-/* The addresses by which the two ends of a link find each other. */
+/*
+ * The addresses by which the two ends of a link find each other. Between routers IPv4 goes by the IPv6 ones too (RFC 5549): a router with
+ * several links would have .1 on one and .2 on another, and the kernel takes no next hop that is an address of its own, by whatever link.
+ */
 static void add_near(struct ns_state *s, unsigned int end, const char *link)
 {
+	add_addr(s, &near_v6[end], 64, link);
+}
+
+static void add_near_internet(struct ns_state *s, unsigned int end, const char *link)
+{
+	add_near(s, end, link);
 	add_addr(s, &near_v4[end], 32, link);
 	s->addrs[s->n_addrs - (s->n_addrs > 0)].is_link_scope = true;
-	add_addr(s, &near_v6[end], 64, link);
 }
 
 static struct ns_route *add_route(struct ns_state *s, const struct prefix *to, uint32_t table,
@@ -140,15 +148,14 @@ static void router_routes(struct ns_state *s, const struct tables_network *n)
 	for (uint32_t i = 0; i < n->n_routes; i++) {
 		const struct tables_route *r = &n->routes[i];
 		uint32_t table = kernel_table(n, r->table);
-		uint8_t family = r->to.addr.family;
 
 		if (r->kind == ROUTE_UPLINK && n->has_uplink) {
-			add_route(s, &r->to, table, near(family, 0), "up");
+			add_route(s, &r->to, table, near(r->to.addr.family, 0), "up");
 		} else if (r->kind == ROUTE_LINK) {
 			uint32_t peer = n->links[r->target].peer;
 
 			snprintf(link, sizeof link, "to-%u", peer);
-			add_route(s, &r->to, table, near(family, n->id < peer), link);
+			add_route(s, &r->to, table, &near_v6[n->id < peer], link);
 		} else {
 			add_route(s, &r->to, table, NULL, UNREACHABLE_LINK);
 		}
@@ -190,14 +197,13 @@ static void router_links(struct ns_state *s, const struct names *names,
 	if (n->has_uplink) {
 		names_outer(names, n->id, peer_link);
 		add_veth(s, names, "up", "", peer_link);
-		add_near(s, 1, "up");
+		add_near_internet(s, 1, "up");
 	}
 }
 
 static void router_sysctls(struct ns_state *s)
 {
-	/* Two links of a router may both have 169.254.254.1 or .2; who may send what is the ruleset's business. */
-	add_sysctl(s, "ipv4/conf/all/accept_local", "1");
+	/* Who may send from which address is the ruleset's business. */
 	add_sysctl(s, "ipv4/conf/all/rp_filter", "0");
 	add_sysctl(s, "ipv4/conf/default/rp_filter", "0");
 	add_sysctl(s, "ipv4/ip_forward", "1");
@@ -309,7 +315,7 @@ static void uplink_plan(struct plan_ns *p, const struct names *names,
 	p->kind = NS_OWN;
 	names_outer(names, n->id, p->link);
 	add_veth(s, names, p->link, router, "up");
-	add_near(s, 0, p->link);
+	add_near_internet(s, 0, p->link);
 	for (uint32_t i = 0; i < n->n_hosts; i++)
 		for (int f = 0; f < TABLES_FAMILIES; f++)
 			if (n->hosts[i].public[f].family != ADDR_NONE) {

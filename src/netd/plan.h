@@ -11,8 +11,8 @@
  *	   │ main     hosts by their links; unreachable for the rest of the address space      │
  *	   │ N + 1000 routes of table N, asked for what comes from the subnets that name it    │
  *	   └──┬───────────────────────────────────────────────────┬────────────────────────────┘
- *	      h-7      gateway's address, fe80::1                 to-6    169.254.254.1 or .2, fe80::1 or ::2
- *	      │                                                   │       (the router with the lower id has .1)
+ *	      h-7      gateway's address, fe80::1                 to-6    fe80::1 or fe80::2, for both families
+ *	      │                                                   │       (the router with the lower id has ::1)
  *	      eth0     the host's address, fe80::2                to-5
  *	   host                                                another router
  *

@@ -381,28 +381,29 @@ static bool name_is_known(const struct routers *r, const char *name)
 	return false;
 }
 
-/* An attached interface in a namespace that goes would go with it. */
-static void links_return(struct run *run, const char *name)
+/*
+ * Our links out of a namespace that goes: attached interfaces back to where they came from, pairs deleted. The kernel would do the
+ * latter some time after the last process in the namespace is gone.
+ */
+static void links_remove(struct run *run, const char *name)
 {
 	struct ns_state want = {0}, have = {0};
 	struct err e = {0};
 	_cleanup_close_ int fd = netns_open(&run->r->netns, name, false, &e);
+	struct ops ops = {0};
+	bool remade = false;
+	int ret;
 
 	if (fd < 0 || netns_enter(fd))
 		return;
-	if (!read_state(&run->r->names, NS_HOST, NULL, &want, &have, &e))
-		for (size_t i = 0; i < have.n_links; i++)
-			if (have.links[i].kind == NS_LINK_ATTACHED) {
-				int ret = apply_link_return(&run->r->apply, fd, &have.links[i]);
-
-				if (ret)
-					run_failed(run,
-						   err_set(&e, ERR_UNAVAILABLE, NULL,
-							   "giving back the interface '%s': %s",
-							   have.links[i].alias, strerror(-ret)),
-						   &e);
-			}
+	ret = read_state(&run->r->names, NS_HOST, NULL, &want, &have, &e);
+	have.n_addrs = have.n_routes = 0; /* they go with the links */
+	if (!ret && !state_diff(NS_HOST, &have, &want, &ops))
+		ret = apply_ops(&run->r->apply, name, fd, &ops, &remade, &e);
+	if (ret)
+		run_failed(run, ret, &e);
 	netns_leave(&run->r->netns);
+	ops_done(&ops);
 	state_done(&have);
 }
 
@@ -412,7 +413,7 @@ static void ns_remove(struct run *run, const char *name)
 	int ret;
 
 	ns_cut(run, name, NS_HOST, NULL);
-	links_return(run, name);
+	links_remove(run, name);
 	ret = netns_delete(name, &e);
 	if (ret)
 		run_failed(run, ret, &e);
