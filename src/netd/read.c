@@ -278,6 +278,11 @@ static int route_take(const struct nlmsghdr *h, void *arg)
 	case RTA_GATEWAY:
 		route.via = addr_of(m->rtm_family, a);
 		break;
+	case RTA_VIA: /* IPv4 by an IPv6 next hop */
+		if (mnl_attr_get_payload_len(a) == sizeof(struct rtvia) + 16)
+			route.via = addr_v6((const uint8_t *)mnl_attr_get_payload(a) +
+					    sizeof(struct rtvia));
+		break;
 	case RTA_OIF:
 		link = mnl_attr_get_u32(a);
 		break;
