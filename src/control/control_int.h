@@ -12,6 +12,7 @@
 #include "control/http.h"
 #include "control/index.h"
 #include "control/loop.h"
+#include "control/netd.h"
 #include "control/operation.h"
 #include "store/store.h"
 #include "tables/tables.h"
@@ -40,6 +41,7 @@ struct control {
 	struct authz authz;
 	struct index index;
 	struct gates gates;
+	struct netd netd;
 	struct operations operations;
 	struct events events;
 	struct dumps dumps;
@@ -51,6 +53,8 @@ uint32_t control_waiting_for(const struct control *c, uint64_t revision,
 			     uint32_t ret_indexes[GATES_MAX]);
 /* Something that operations wait for has come about: finish those that are enforced. */
 void control_operations_check(struct control *c);
+/* netd cannot do this generation, for now: who waits for an operation up to it that needs netd is answered. */
+void control_netd_failed(struct control *c, uint64_t generation);
 /* A gate acknowledged: add its figures to the operations that it did not enforce before. */
 void control_on_ack(struct control *c, uint64_t before, const struct msg_ack *ack);
 /* Where its operation stands. Restored from the history if need be. NULL: -ERR_NOT_FOUND, -ERR_UNAVAILABLE. */

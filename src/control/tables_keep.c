@@ -96,6 +96,7 @@ static int tables_try(struct control *c, struct err *e)
 	}
 	c->generation = tables_generation(s);
 	tables_release(s);
+	netd_note_unknown(c, c->generation);
 	c->tables = t;
 	return 0;
 }
@@ -117,6 +118,7 @@ static int tables_rebuild(struct control *c, struct err *e)
 		tables_failed(c, "tables.rebuild", e);
 		return r;
 	}
+	netd_note_unknown(c, store_revision(c->store));
 	tables_moved(c, store_revision(c->store));
 	log_event(LOG_INFO, "tables.rebuilt", LF_UINT("generation", c->generation));
 	events_own(c, &(struct own_event){.event = "tables-rebuilt", .revision = c->generation});
@@ -147,6 +149,7 @@ static int tables_catch_up(struct control *c, struct err *e)
 		tables_failed(c, "tables.catch-up", e);
 		return r;
 	}
+	netd_note_unknown(c, store_revision(c->store));
 	tables_moved(c, store_revision(c->store));
 	if (foreign)
 		gates_end_all(&c->gates,

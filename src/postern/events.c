@@ -19,7 +19,9 @@ static enum tone event_tone(const char *event)
 		{"descriptors", TONE_WARN},   {"accepted", TONE_GOOD},
 		{"upstream-up", TONE_GOOD},   {"store-available", TONE_GOOD},
 		{"gate-up", TONE_GOOD},	      {"change", TONE_BOLD},
-		{"enforced", TONE_BOLD},
+		{"enforced", TONE_BOLD},      {"netd-gone", TONE_BAD},
+		{"netd-failed", TONE_BAD},    {"netd-off", TONE_BAD},
+		{"netd-up", TONE_GOOD},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tones); i++) {

@@ -127,6 +127,37 @@ static void print_gates(const struct term *t, const json_t *s)
 	columns_done(&c);
 }
 
+/* A daemon without networks is one line; what is wrong is said in words. */
+static void print_netd(const struct term *t, const json_t *s)
+{
+	const json_t *n = field(s, "netd");
+	const char *state = field_text(n, "state", "?");
+	static const struct {
+		const char *key, *what;
+	} wrong[] = {{"off", "no networks"},
+		     {"lacks", "this kernel lacks"},
+		     {"failure", "networks as declared cannot be made now"}};
+	long long restarts = field_int(n, "restarts", 0);
+	char count[64];
+
+	if (!n || json_is_null(n))
+		return;
+	fputs("netd: ", t->file);
+	term_print(t, strcmp(state, "off") == 0 ? TONE_DIM : gate_tone(state), "%s", state);
+	if (strcmp(state, "off") != 0)
+		fprintf(t->file, ", pid %lld, generation %lld", field_int(n, "pid", 0),
+			field_int(n, "generation", 0));
+	if (restarts)
+		fprintf(t->file, ", %s", count_format(restarts, "restart", count));
+	fputc('\n', t->file);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		_cleanup_free_ char *shown = text_clean(field_text(n, wrong[i].key, ""));
+
+		if (shown && shown[0])
+			fprintf(t->file, "%s: %s\n", wrong[i].what, shown);
+	}
+}
+
 int status_run(struct cli *c, struct err *e)
 {
 	struct answer a = {0};
@@ -137,6 +168,7 @@ int status_run(struct cli *c, struct err *e)
 	if (!cli_emit(c, a.json)) {
 		print_overall(&c->out, a.json);
 		print_daemon(&c->out, a.json);
+		print_netd(&c->out, a.json);
 		fputc('\n', c->out.file);
 		print_gates(&c->out, a.json);
 	}

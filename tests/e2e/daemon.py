@@ -143,7 +143,8 @@ class Posternd:
         for l in self.listen:
             a += ["--listen", l]
         if self.separate_users:
-            for option, uid in (("--user-control", "2147480001"), ("--user-gate", "2147480002")):
+            for option, uid in (("--user-control", "2147480001"), ("--user-gate", "2147480002"),
+                                ("--user-netd", "2147480003")):
                 a += [] if option in self.options else [option, uid]
         else:
             a += ["--no-separate-users", "--sandbox", "best-effort"]
@@ -233,6 +234,20 @@ class Posternd:
                     if role in words or "--role=" + role in words:
                         found[role].append(int(entry))
         return found
+
+    def keeper_pid(self):
+        """The parent's fork that starts netd; found by its name, since it has the parent's command line."""
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii") as f:
+            pids = f.read().split()
+        for pid in pids:
+            with contextlib.suppress(OSError), open("/proc/%s/comm" % pid, encoding="ascii") as f:
+                if f.read().strip() == "postern-keeper":
+                    return int(pid)
+        return None
+
+    def netd(self):
+        """What the status says of netd."""
+        return self.status()["netd"]
 
     def control_pid(self):
         return wait_until("a control process", lambda: self.children()["control"])[0]

@@ -262,6 +262,20 @@ def test_apply_not_yet_enforced_exits_8(cli, api, tmp_path, output):
         assert json.loads(r.stdout)["operation"]["waitingFor"] == [1]
 
 
+@pytest.mark.parametrize("waiting, netd, text", [
+    ([], {"state": "behind", "reason": ""}, "not yet enforced: waiting for netd, which is behind; see:"),
+    ([0], {"state": "starting", "reason": ""}, "not yet enforced: waiting for gate 0 and for netd, which is starting; see:"),
+    ([], {"state": "behind", "reason": "no \x1b[1mveth"}, "not yet enforced: the networks cannot be made now: no "),
+    ([1], {"state": "off", "reason": "off"}, "waiting for gate 1, and the networks cannot be made now: off; see:"),
+    ([], None, "not yet enforced; see:"),
+])
+def test_apply_that_netd_has_not_made_exits_8(cli, api, tmp_path, waiting, netd, text):
+    op = operation(status="in-progress", enforcedMs=None, waitingFor=waiting, waitingForNetd=netd)
+    api.on("POST", "/v1/apply", result({"name": "prod", "action": "update"}, op=op), 202)
+    r = cli("apply", "-f", write(tmp_path, "p.json", DOCUMENT))
+    assert r.returncode == 8 and text in r.stdout and "\x1b" not in r.stdout
+
+
 def test_errors_name_the_file_and_the_document_in_it(cli, api, tmp_path):
     a = write(tmp_path, "a.json", DOCUMENT)
     b = write(tmp_path, "b.json", DOCUMENT, DOCUMENT)

@@ -80,6 +80,21 @@ def test_status(cli, api):
     assert "store: disk full" in out
 
 
+def test_status_of_netd(cli, api):
+    netd = {"state": "up", "pid": 13, "generation": 16, "off": "", "lacks": "", "failure": "", "failuresTotal": 0,
+            "operationsTotal": 5, "cutTotal": 0, "restarts": 0}
+    api.on("GET", "/v1/status", {**STATUS, "netd": netd})
+    assert cli("status").stdout.splitlines()[2] == "netd: up, pid 13, generation 16"
+    api.answers.clear()
+    api.on("GET", "/v1/status", {**STATUS, "netd": {**netd, "state": "behind", "restarts": 2, "failure": "no veth"}})
+    lines = cli("status").stdout.splitlines()
+    assert lines[2] == "netd: behind, pid 13, generation 16, 2 restarts"
+    assert lines[3] == "networks as declared cannot be made now: no veth"
+    api.answers.clear()
+    api.on("GET", "/v1/status", {**STATUS, "netd": {**netd, "state": "off", "pid": 0, "off": "no rights"}})
+    assert cli("status").stdout.splitlines()[2:4] == ["netd: off", "no networks: no rights"]
+
+
 def test_connections(cli, api):
     base = {"gate": 0, "cluster": "prod", "source": "203.0.113.9", "sourcePort": 5, "upstream": "10.0.0.5:6443",
             "state": "open", "since": OLD, "bytesUp": 1536, "bytesDown": 0, "drainLeftMs": 0}

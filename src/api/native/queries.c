@@ -51,7 +51,7 @@ void status_get(struct request *r)
 	}
 	request_answer_json(
 		r, 200,
-		json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o}",
+		json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o}",
 			  "version", POSTERN_VERSION, "storeId",
 			  c->store ? store_id(c->store) : NULL, "revision",
 			  (json_int_t)(c->store ? store_revision(c->store) : c->generation),
@@ -62,7 +62,8 @@ void status_get(struct request *r)
 			  c->options->profile == PROFILE_CLOUD ? "cloud" : "open", "listeners",
 			  listeners_render(c->options), "clusters", (json_int_t)c->index.n_clusters,
 			  "connections", (json_int_t)connections, "operationsInProgress",
-			  (json_int_t)c->operations.n_active, "gates", gates));
+			  (json_int_t)c->operations.n_active, "gates", gates, "netd",
+			  netd_json(&c->netd)));
 }
 
 /* --- operations ------------------------------------------------------------------------------------------- */
