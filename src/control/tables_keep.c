@@ -101,6 +101,13 @@ static int tables_try(struct control *c, struct err *e)
 	return 0;
 }
 
+/* What the networks are compiled from. NULL: control holds no landscape, so there are none. */
+static const struct landscape *tables_landscape(const struct control *c)
+{
+	(void)c;
+	return NULL;
+}
+
 /* From nothing. On failure there are no tables, and the tick tries again. */
 static int tables_rebuild(struct control *c, struct err *e)
 {
@@ -113,7 +120,7 @@ static int tables_rebuild(struct control *c, struct err *e)
 	if (r == 0)
 		r = tables_try(c, e);
 	if (r == 0)
-		r = compile_all(c->tables, c->store, e);
+		r = compile_all(c->tables, tables_landscape(c), c->store, NULL, e);
 	if (r < 0) {
 		tables_failed(c, "tables.rebuild", e);
 		return r;
@@ -143,7 +150,7 @@ static bool tables_are_foreign(struct control *c)
 static int tables_catch_up(struct control *c, struct err *e)
 {
 	bool foreign = tables_are_foreign(c);
-	int r = compile_catch_up(c->tables, c->store, e);
+	int r = compile_catch_up(c->tables, tables_landscape(c), c->store, NULL, e);
 
 	if (r < 0) {
 		tables_failed(c, "tables.catch-up", e);
@@ -228,7 +235,8 @@ void tables_keep_change(struct control *c, const struct compile_change *changes,
 		(void)!tables_catch_up(c, &e);
 		return;
 	}
-	r = compile_changes(c->tables, changes, n, revision, store_id(c->store), &e);
+	r = compile_changes(c->tables, tables_landscape(c), changes, n, revision,
+			    store_id(c->store), NULL, &e);
 	if (r < 0)
 		tables_failed(c, "tables.change", &e);
 	else

@@ -3,6 +3,7 @@
 
 #include "model/limits.h"
 #include "model/name.h"
+#include "model/private.h"
 #include "model/schema.h"
 
 #include <stdio.h>
@@ -287,24 +288,6 @@ static int unsupported_word(const json_t *v, const char *const *words, const cha
 		       what);
 }
 
-static int private_kind_check(const json_t *v, void *arg, struct err *e)
-{
-	static const char *const words[] = {"none", "interfaces", "private-link", "integrated",
-					    NULL};
-
-	return unsupported_word(v, words, "a private endpoint", e);
-}
-
-static const struct schema_field private_fields[] = {
-	{"kind", SCHEMA_STRING, false, private_kind_check},
-	{0},
-};
-
-static int private_check(const json_t *v, void *arg, struct err *e)
-{
-	return schema_check(v, private_fields, arg, e);
-}
-
 static int zone_check(const json_t *v, void *arg, struct err *e)
 {
 	static const char *const words[] = {"none", "system", "own", NULL};
@@ -462,6 +445,11 @@ static int ca_check(const json_t *v, void *arg, struct err *e)
 	return c->ca_pem ? 0 : no_memory(e);
 }
 
+static int private_check(const json_t *v, void *arg, struct err *e)
+{
+	return private_section_check(v, e);
+}
+
 static const struct schema_field cluster_fields[] = {
 	{"kind", SCHEMA_STRING, true, kind_check},
 	{"name", SCHEMA_STRING, true, name_check},
@@ -493,11 +481,6 @@ int cluster_from_json(const json_t *doc, bool force, struct cluster *ret_cluster
 	int r = json_is_object(doc) ? schema_check(doc, cluster_fields, &p, e)
 				    : schema_wrong_type(e, NULL, SCHEMA_OBJECT, doc);
 
-	if (!r && !c.public_enabled && !force)
-		r = err_set(e, ERR_INVALID, "public.enabled",
-			    "false would leave no way in, since there is no private endpoint; to "
-			    "switch the "
-			    "cluster off all the same, pass --force (API: ?force=true)");
 	if (r < 0) {
 		cluster_done(&c);
 		return r;
