@@ -30,9 +30,14 @@ static int folder_make(struct err *e)
 	return err_set(e, ERR_UNAVAILABLE, NULL, "mounting " NETNS_DIR ": %s", strerror(errno));
 }
 
+int netns_open_current(void)
+{
+	return open(OWN_PATH, O_RDONLY | O_CLOEXEC);
+}
+
 int netns_init(struct netns *n, struct err *e)
 {
-	n->own = open(OWN_PATH, O_RDONLY | O_CLOEXEC);
+	n->own = netns_open_current();
 	if (n->own < 0)
 		return err_set(e, ERR_UNAVAILABLE, NULL, OWN_PATH ": %s", strerror(errno));
 	return folder_make(e);

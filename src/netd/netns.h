@@ -30,5 +30,7 @@ int netns_delete(const char *name, struct err *e) _must_check_;
 typedef int netns_fn(const char *name, void *arg);
 int netns_each(const struct names *names, netns_fn *fn, void *arg);
 
+/* The one in which the thread is; -1 with errno. */
+int netns_open_current(void);
 int netns_enter(int fd) _must_check_; /* 0 or -errno */
 void netns_leave(const struct netns *n);
