@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Operations (diff.h) into the kernel. The thread is in the namespace that they are for; every namespace that they name exists.
+ * Operations (state_diff.h) into the kernel. The thread is in the namespace that they are for; every namespace that they name exists.
  *
  * One that fails does not keep the others from being done: what restricts comes first, and half of a wanted state is nearer to it than
  * nothing. The first failure is what is told: what was attempted, where, and the kernel's answer.
  */
 #pragma once
 
-#include "netd/diff.h"
 #include "netd/netns.h"
+#include "netd/state_diff.h"
 
 struct apply {
 	const struct names *names;

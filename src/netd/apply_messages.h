@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "netd/diff.h"
+#include "netd/state_diff.h"
 
 #include <libmnl/libmnl.h>
 

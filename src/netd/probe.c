@@ -134,9 +134,11 @@ static bool plan_works(const struct apply *a, int fd, char ret_lacks[PROBE_TEXT_
 	want = &p.ns[0].state;
 	/* Both ends of each pair here. */
 	for (size_t i = 0; i < want->n_links; i++)
-		if (want->links[i].kind == NS_LINK_VETH)
+		if (want->links[i].kind == NS_LINK_VETH) {
+			want->links[i].peer_ns[0] = '\0';
 			snprintf(want->links[i].peer_name, IFNAMSIZ, "peer%u",
 				 (unsigned int)i & 0xff);
+		}
 	if (state_diff(NS_ROUTER, &have, want, &ops))
 		goto out;
 	works = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What matters of one network namespace: as it shall be (plan.h), or as it is (read.h). Two states are compared by diff.h.
+ * What matters of one network namespace: as it shall be (plan.h), or as it is (read.h). Two states are compared by state_diff.h.
  *
  * Arrays grow by state_add_*(); the first failure for want of memory sticks in `failed`, so that who fills a state checks once.
  * state_finish() sorts them; from then on two equal states are equal arrays, and equal texts.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "netd/diff.h"
+#include "netd/state_diff.h"
 
 #include <stdio.h>
 #include <stdlib.h>
