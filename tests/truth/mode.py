@@ -29,14 +29,22 @@ def note(text):
     print("%s: %s" % (sys.argv[1], text), file=sys.stderr, flush=True)
 
 
-def hosts_file():
-    """What clients on the internet believe of the cluster's name, until a name server says it: the public addresses."""
-    text = "127.0.0.1 localhost\n" + "".join("%s %s\n" % (rows.PUBLIC[f][0], landscape.FQDN) for f in rows.FAMILIES)
-    path = os.path.join(tempfile.mkdtemp(dir="/run"), "hosts")
-    with open(path, "w", encoding="ascii") as f:
+def put_over(path, text):
+    """A file of our own in its place, for all that we start."""
+    own = os.path.join(tempfile.mkdtemp(dir="/run"), "file")
+    with open(own, "w", encoding="ascii") as f:
         f.write(text)
-    os.chmod(os.path.dirname(path), 0o755)
-    world.net.run("mount", "--bind", path, "/etc/hosts")
+    os.chmod(os.path.dirname(own), 0o755)
+    if os.path.exists(path):
+        world.net.run("mount", "--bind", own, path)
+
+
+def own_names():
+    """What clients on the internet believe of the cluster's name, until a name server says it: the public addresses. What no file
+    knows nobody knows, and says so at once."""
+    put_over("/etc/hosts", "127.0.0.1 localhost\n" + "".join(
+        "%s %s\n" % (rows.PUBLIC[f][0], landscape.FQDN) for f in rows.FAMILIES))
+    put_over("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
 
 
 def documents(mode, step):
@@ -130,7 +138,10 @@ def run(mode, directory):
             seen, bad = take_step(w, mode, step, wanted)
             seen_by_step.append((step, seen))
             wrong += bad
-            note("%s: %d places seen (%.1f s)" % (step.title, len(seen), time.monotonic() - began))
+            silent = ["%s %s" % (p, k) for p, s in seen.items() if isinstance(s, dict) for k, t in s["tries"].items()
+                      if t["how"] == "silence"]
+            note("%s: %d places seen (%.1f s)%s" % (step.title, len(seen), time.monotonic() - began,
+                                                    ", silence at " + ", ".join(silent) if silent else ""))
         for i, row in enumerate(mode.rows):
             if isinstance(row, rows.Row):
                 results += [(i, r) for r in verdict.judge_row(row, mode, seen_by_step)]
@@ -161,7 +172,7 @@ def keep(w):
 def main():
     mode = rows.mode(sys.argv[1])
     answer = {"mode": mode.id, "results": [], "error": None}
-    hosts_file()
+    own_names()
     try:
         # Rows that wait alone need no landscape.
         if all(isinstance(r, rows.Waiting) for r in mode.rows):

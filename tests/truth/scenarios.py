@@ -61,7 +61,8 @@ def lines(w, *ends):
 
 
 def reset(line, what):
-    check(line.was_reset(), "%s is still open after the change that forbids it", what)
+    how = line.end()
+    check(how == "reset", "%s after the change that forbids it: %s", what, how)
 
 
 def untouched(line, what):

@@ -178,16 +178,22 @@ class Line:
         except OSError:
             return False
 
-    def was_reset(self):
-        """It has been reset already: nothing is sent to find out, and no more than a moment waited."""
-        self.sock.settimeout(2)
+    def end(self):
+        """How it has ended, already: nothing is sent to find out, and no more than a moment waited. "reset" it should be."""
+        # Below TLS, whose library makes one thing of a reset and an end.
+        raw = socket.socket(fileno=os.dup(self.sock.fileno()))
+        raw.settimeout(2)
         try:
-            self.sock.recv(1)
-            return False
+            with raw:
+                while raw.recv(65536):
+                    pass
+            return "closed"
         except ConnectionResetError:
-            return True
-        except OSError:
-            return False
+            return "reset"
+        except socket.timeout:
+            return "still open"
+        except OSError as e:
+            return repr(e)
 
     def close(self):
         self.sock.close()
