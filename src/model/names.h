@@ -10,7 +10,8 @@
  *	else                                                          nothing: the name is not told at all
  *
  * An enabled private address is a placement of the cluster while `private.enabled`, or an approved private endpoint. This is the
- * rule of EKS; public DNS gives the answers of the second and third row.
+ * rule of EKS; public DNS gives the answers of the second and third row. The placement of an integrated cluster is told only
+ * while its public endpoint is off: as in AKS, nodes know that address without asking for it.
  *
  * Pure but for memory.
  */

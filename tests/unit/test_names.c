@@ -89,11 +89,28 @@ static void test_modes(void **state)
 	landscape_free(l);
 }
 
+static void test_integrated(void **state)
+{
+	struct landscape *l = world();
+
+	/* Nodes know the address of an integrated cluster by themselves: the name leads them to the public one. */
+	must_apply(l, C "public: {fqdn: prod.example.org}\nprivate: {kind: integrated, placements: "
+			"[{subnet: deleg, addresses: [10.0.2.4]}]}\n");
+	assert_answers(l, OBJECT_NETWORK, "net", EVERYWHERE_ELSE);
+	assert_answers(l, OBJECT_NETWORK, "alone", "prod.example.org=10.0.0.4 ");
+	must_apply(l, C "public: {fqdn: prod.example.org, enabled: false}\nprivate: {kind: "
+			"integrated, placements: [{subnet: deleg, addresses: [10.0.2.4]}]}\n");
+	assert_answers(l, OBJECT_NETWORK, "net", "prod.example.org=10.0.2.4 ");
+	assert_answers(l, OBJECT_NETWORK, "peer", "prod.example.org=10.0.2.4 ");
+	landscape_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both),
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_integrated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
