@@ -98,7 +98,7 @@ int why_index(struct control *c, uint32_t cluster, const struct explain_index **
 int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
 		struct explain_answer *ret_answer, struct err *e)
 {
-	const struct explain_index *x;
+	const struct explain_index *x = NULL;
 	int r = why_index(c, cluster, &x, e);
 
 	if (r == 0)

@@ -177,7 +177,7 @@ static void path_answer(struct request *r, const struct asked *asked)
 {
 	struct addr public[PUBLIC_MAX];
 	struct path_question q = {.public_addresses = public};
-	struct path_answer a;
+	struct path_answer a = {0};
 	struct err e = {0};
 
 	q.n_public_addresses = options_public_addresses(r->control->options, public);
@@ -192,7 +192,7 @@ static void path_answer(struct request *r, const struct asked *asked)
 
 void explain_get(struct request *r)
 {
-	struct asked asked;
+	struct asked asked = {0};
 	struct err e = {0};
 
 	if (asked_take(r, &asked, &e) < 0)
