@@ -8,6 +8,7 @@
 #include "control/why.h"
 #include "explain/path.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define PUBLIC_MAX 64
@@ -89,6 +90,7 @@ static void source_answer(struct request *r, const struct asked *asked)
 	struct err e = {0};
 	char range[PREFIX_TEXT_MAX];
 
+	assert(asked->ic);
 	if (why_explain(r->control, asked->ic->id, &asked->source_addr, &a, &e) < 0) {
 		request_answer_error(r, &e);
 		return;
