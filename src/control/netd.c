@@ -61,7 +61,8 @@ static void changed_forget(struct netd *n)
 	while (i < n->n_changed && n->changed[i] <= n->generation)
 		i++;
 	n->n_changed -= i;
-	memmove(n->changed, n->changed + i, n->n_changed * sizeof(*n->changed));
+	if (i && n->n_changed)
+		memmove(n->changed, n->changed + i, n->n_changed * sizeof(*n->changed));
 }
 
 void netd_note_change(struct control *c, uint64_t generation)

@@ -106,8 +106,10 @@ static int numbered_cmp(const void *a, const void *b)
 	return r ? r : (x->index > y->index) - (x->index < y->index);
 }
 
+/* The first item, in the list's order, that repeats an earlier one. */
 static int repeated_check(const struct prefix *prefixes, size_t n, struct err *e)
 {
+	size_t first = SIZE_MAX, earlier = 0;
 	char text[PREFIX_TEXT_MAX];
 
 	_cleanup_free_ struct numbered_prefix *sorted = calloc(n ? n : 1, sizeof(*sorted));
@@ -117,13 +119,17 @@ static int repeated_check(const struct prefix *prefixes, size_t n, struct err *e
 		sorted[i] = (struct numbered_prefix){prefixes[i], i};
 	qsort(sorted, n, sizeof(*sorted), numbered_cmp);
 	for (size_t i = 1; i < n; i++) {
-		if (prefix_cmp(&sorted[i - 1].prefix, &sorted[i].prefix) != 0)
+		if (prefix_cmp(&sorted[i - 1].prefix, &sorted[i].prefix) != 0 ||
+		    sorted[i].index >= first)
 			continue;
-		err_set(e, ERR_INVALID, NULL, "%s is in the list already, as item %zu",
-			prefix_format(&sorted[i].prefix, text), sorted[i - 1].index);
-		return field_under_index(e, sorted[i].index, -ERR_INVALID);
+		first = sorted[i].index;
+		earlier = sorted[i - 1].index;
 	}
-	return 0;
+	if (first == SIZE_MAX)
+		return 0;
+	err_set(e, ERR_INVALID, NULL, "%s is in the list already, as item %zu",
+		prefix_format(&prefixes[first], text), earlier);
+	return field_under_index(e, first, -ERR_INVALID);
 }
 
 static int prefix_item(const json_t *list, size_t i, struct prefix *ret_prefix, struct err *e)

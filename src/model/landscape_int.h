@@ -2,7 +2,8 @@
 /*
  * What the landscape's files share.
  *
- *	landscape.c           nodes by kind and name, transactions and their undoing
+ *	landscape.c           transactions and their undoing
+ *	landscape_node.c      nodes by kind and name, and what links them
  *	landscape_claim.c     which addresses are whose
  *	landscape_look.c      questions
  *	landscape_touch.c     which routers a transaction concerns
@@ -104,6 +105,23 @@ static inline const void *body_before(const struct node *n)
 {
 	return n->change ? n->l->changes[n->change - 1].before.body : n->now.body;
 }
+
+/* --- nodes and versions ----------------------------------------------------------------------------------- */
+
+struct node *node_find(const struct landscape *l, enum object_kind kind, const char *name);
+/* Made, undeclared, if there is none. NULL: out of memory. */
+struct node *node_get(struct landscape *l, enum object_kind kind, const char *name);
+void node_free(struct node *n);
+/* At the end of a transaction: away with nodes that nothing declares and nothing names. */
+void nodes_sweep(struct landscape *l);
+
+/* What version_set() will need: edges of the body, and room for them and the node. 0 or -ERR_NOMEM. */
+int edges_make(struct node *n, struct version *v);
+int declared_reserve(struct landscape *l, enum object_kind kind);
+/* Take the present version out of everything that knows of it; make one, which may be empty, the present. Cannot fail. */
+struct version version_take(struct node *n);
+void version_set(struct node *n, const struct version *v);
+void version_done(enum object_kind kind, struct version *v);
 
 /* --- places: where a body has addresses ------------------------------------------------------------------- */
 

@@ -1,31 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * The role's frame: set-up, sandbox, hello, and an acknowledgement of every bell. It makes nothing yet.
- */
 #include "netd/netd.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "proc/msg.h"
+#include "netd/netd_int.h"
 #include "proc/sandbox.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-struct netd {
-	const struct options *options;
-	int parent, control;
-	bool has_started, is_stopping;
-	struct msg msg;
-};
-
-static void hello(const struct netd *n)
-{
-	const struct msg_hello_netd body = {0};
-
-	(void)!msg_send_body(n->control, MSG_HELLO_N, &body);
-}
+#include <string.h>
 
 static int rights_drop(const struct options *o)
 {
@@ -34,87 +19,89 @@ static int rights_drop(const struct options *o)
 
 	if (role_sandbox(o, ROLE_NETD, &sandbox, &e) < 0 || sandbox_enter(&sandbox, &e) < 0) {
 		log_event(LOG_ERROR, "sandbox.failed", LF_STR("reason", e.text));
-		return -1;
+		return -EPERM;
 	}
 	sandbox_probe(o->probe);
 	return 0;
 }
 
-static void control_link(struct netd *n)
+static int tables_get(struct netd *n)
 {
-	if (n->control >= 0)
-		close(n->control);
-	n->control = take_fd(&n->msg.fds[0]);
-	if (n->has_started)
-		hello(n);
+	char dir[PATH_MAX + 16];
+	struct err e = {0};
+	int ret;
+
+	snprintf(dir, sizeof dir, "%s/tables", n->options->state_dir);
+	ret = tables_open(dir, false, &n->tables, &e);
+	if (ret)
+		log_event(LOG_ERROR, "tables.unavailable", LF_STR("reason", e.text));
+	return ret;
 }
 
-static int on_parent(struct netd *n)
+/* A daemon that is without what netd needs serves public endpoints all the same; what is lacking is told and logged. */
+static void kernel_look(struct netd *n)
 {
-	switch (n->msg.type) {
-	case MSG_START_NETD:
-	case MSG_CONTROL_LINK_N:
-		control_link(n);
-		return 0;
-	case MSG_GO_NETD:
-		n->has_started = true;
-		if (rights_drop(n->options))
-			return -EPERM;
-		hello(n);
-		return 0;
-	case MSG_STOP_NETD:
-		n->is_stopping = true;
-		return 0;
-	default:
-		return 0; /* MSG_ENDPOINT_BACK: nothing is wanted, and the copy closed */
+	int ret;
+
+	probe_kernel(routers_names(n->routers), routers_netns(n->routers), n->lacks);
+	if (!n->lacks[0]) {
+		ret = drift_open(&n->drift, routers_names(n->routers));
+		if (ret)
+			snprintf(n->lacks, sizeof n->lacks,
+				 "this kernel lacks hearing of other namespaces' changes "
+				 "(NETLINK_LISTEN_ALL_NSID): %s",
+				 strerror(-ret));
 	}
+	if (n->lacks[0])
+		log_event(LOG_ERROR, "kernel.lacks", LF_STR("reason", n->lacks));
 }
 
-static void on_control(const struct netd *n)
+int netd_begin(struct netd *n)
 {
-	const struct msg_generation *bell = n->msg.body;
-	const struct msg_ack_netd ack = {.generation = bell->generation};
+	struct err e = {0};
 
-	(void)!msg_send_body(n->control, MSG_ACK_N, &ack);
-}
-
-/* Without a parent there is no business; control may be gone for a while. */
-static int links_read(struct netd *n)
-{
-	int r = msg_recv(n->parent, ROLE_PARENT, ROLE_NETD, &n->msg);
-
-	if (r == 0) {
-		r = on_parent(n);
-		msg_done(&n->msg);
+	if (routers_new(n->options->netns_prefix, n->listeners, n->n_listeners, &n->routers, &e)) {
+		log_event(LOG_ERROR, "netd.failed", LF_STR("reason", e.text));
+		return -EPERM;
 	}
-	if (r && r != -EAGAIN)
-		return r;
-	if (n->control < 0 || !n->has_started)
-		return 0;
-	r = msg_recv(n->control, ROLE_CONTROL, ROLE_NETD, &n->msg);
-	if (r == 0) {
-		on_control(n);
-		msg_done(&n->msg);
-	} else if (r != -EAGAIN) {
-		close(n->control);
-		n->control = -1;
-	}
+	n->sockets.netns = routers_netns(n->routers);
+	kernel_look(n);
+	if (tables_get(n) || rights_drop(n->options))
+		return -EPERM;
+	n->is_running = true;
+	n->audit_due_ms = clock_mono_ms() + NETD_AUDIT_MIN_MS;
+	log_event(LOG_INFO, "netd.serving");
+	link_hello(n);
+	enforce(n, true);
 	return 0;
 }
 
 int netd_main(const struct options *o, int parent_fd)
 {
 	static struct netd netd; /* large */
-	int r = 0;
+	int ret = 0;
 
 	netd = (struct netd){.options = o, .parent = parent_fd, .control = -1};
-	while (!r && !netd.is_stopping) {
-		struct pollfd p[] = {
-			{.fd = parent_fd, .events = POLLIN},
-			{.fd = netd.has_started ? netd.control : -1, .events = POLLIN}};
+	sockets_init(&netd.sockets, o, NULL);
+	while (!ret && !netd.is_stopping) {
+		struct pollfd p[] = {{.fd = parent_fd, .events = POLLIN},
+				     {.fd = netd.is_running ? netd.control : -1, .events = POLLIN},
+				     {.fd = drift_route_fd(&netd.drift), .events = POLLIN},
+				     {.fd = drift_nft_fd(&netd.drift), .events = POLLIN}};
+		int ready = poll(p, ARRAY_SIZE(p), enforce_timeout_ms(&netd));
 
-		if (poll(p, ARRAY_SIZE(p), -1) > 0)
-			r = links_read(&netd);
+		if (ready > 0 && (p[2].revents || p[3].revents))
+			enforce_heard(&netd);
+		if (ready > 0 && (p[0].revents || p[1].revents))
+			ret = link_read(&netd);
+		if (!ret && !netd.is_stopping)
+			enforce_due(&netd);
 	}
-	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+	/* What is in the kernel stays: networks outlive the daemon that keeps them. */
+	drift_close(&netd.drift);
+	sockets_done(&netd.sockets);
+	routers_free(netd.routers);
+	tables_close(netd.tables);
+	enforce_done(&netd);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -36,7 +36,7 @@ enum condition {
 	GATE_STAT,    /* of a descriptor, not of a path */
 	LIMIT_READ,   /* prlimit64 that only asks */
 	NETLINK,      /* socket(AF_NETLINK): routes, nftables, sockets of others */
-	LINK_NAMES, /* socket(AF_UNIX, SOCK_DGRAM), and the ioctl that asks it for the number of a link */
+	LINK_NAMES, /* socket(AF_UNIX, SOCK_DGRAM), and the ioctls that ask it for the number or name of a link */
 	NET_ENTER, /* setns: a network namespace */
 	NET_NEW,   /* unshare: a network namespace */
 };
@@ -102,7 +102,7 @@ static const struct call control[] = {
 };
 
 static const struct call netd[] = {
-	/* the kernel's networks; and the C library's if_nametoindex() */
+	/* the kernel's networks; and the C library's if_nametoindex() and back */
 	IF(socket, NETLINK), C(bind), C(sendmmsg), C(recvmmsg), IF(socket, LINK_NAMES), IF(ioctl, LINK_NAMES),
 	/* listeners of private endpoints */
 	IF(socket, TCP), C(listen),
@@ -194,8 +194,11 @@ static int allow_second(scmp_filter_ctx f, int number, unsigned long value)
 
 static int allow_link_names(scmp_filter_ctx f, int number)
 {
-	if (number == SCMP_SYS(ioctl))
-		return allow_second(f, number, SIOCGIFINDEX);
+	if (number == SCMP_SYS(ioctl)) {
+		int ret = allow_second(f, number, SIOCGIFINDEX);
+
+		return ret ? ret : allow_second(f, number, SIOCGIFNAME);
+	}
 	return seccomp_rule_add(
 		f, SCMP_ACT_ALLOW, number, 2, INT_IS(0, AF_UNIX),
 		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, ~(uint32_t)SOCK_CLOEXEC, SOCK_DGRAM));

@@ -44,10 +44,15 @@ class Networks(daemon.Posternd):
         self.prefix_name = "t%d" % next(_prefixes)
         super().__init__("--netns-prefix", self.prefix_name, *options, **kw)
 
+    def is_up(self):
+        """As for every daemon, and netd has made what it was told."""
+        s = super().is_up()
+        return s and s.get("netd", {}).get("state") in ("up", "off") and s
+
     # --- by the CLI
 
     def stream(self, documents):
-        return "\n---\n".join(json.dumps(d) for d in documents)
+        return "\n".join(json.dumps(d) for d in documents)
 
     def cli_apply(self, *documents, check=True):
         return self.cli("apply", "-f", "-", stdin=self.stream(documents), check=check)

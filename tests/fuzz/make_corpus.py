@@ -194,6 +194,44 @@ def network_records():
     yield "family-unknown", network(spaces=[b"\5\0\0\0\0\0"])
     yield "no-name", network("")
     yield "counts-of-everything", network()[:24] + b"\xff" * 44 + text("n")
+NETWORK = "kind: network\nname: net\naddressSpace: [10.0.0.0/16, '2001:db8::/48']\n"
+SUBNET = "kind: subnet\nname: sub\nnetwork: net\nranges: [10.0.1.0/24, '2001:db8:0:1::/64']\n"
+LANDSCAPE = (
+    NETWORK,
+    SUBNET + "routeTable: table\n",
+    "kind: subnet\nname: lent\nnetwork: net\nranges: [10.0.2.0/28]\ndelegation: clusters\n",
+    "kind: network\nname: other\naddressSpace: [10.1.0.0/16]\n",
+    "kind: subnet\nname: far\nnetwork: other\nranges: [10.1.0.0/28]\n",
+    "kind: internet-gateway\nname: gate\nnetwork: net\n",
+    "kind: public-address\nname: first\naddresses: [198.51.100.7]\n",
+    "kind: public-address\nname: second\n",
+    "kind: nat-gateway\nname: nat\nsubnet: sub\npublicAddress: first\n",
+    "kind: peering\nname: pair\nnetworks: [net, other]\nroutes: none\n",
+    "kind: hub\nname: hub\nattachments: [{network: net}, {network: other, routes: none}]\n"
+    "routes: [{to: 172.16.0.0/12, via: {site: office}}, {to: 10.9.0.0/16, via: {drop: true}}]\n",
+    "kind: site\nname: office\naddressSpace: [192.168.0.0/24]\npublicAddress: second\n"
+    "connections: [{network: net}, {hub: hub}]\n",
+    "kind: route-table\nname: table\nnetwork: net\nroutes:\n- {to: 0.0.0.0/0, via: {internetGateway: gate}}\n"
+    "- {to: '::/0', via: {natGateway: nat}}\n- {to: 10.1.0.0/16, via: {peering: pair}}\n"
+    "- {to: 10.1.2.0/24, via: {hub: hub}}\n- {to: 192.168.0.0/16, via: {site: office}}\n",
+    "kind: security-group\nname: web\nnetwork: net\negress: []\ningress:\n"
+    "- {protocol: tcp, ports: '8000-8100', ranges: [0.0.0.0/0], groups: [web]}\n- {protocol: icmp, groups: [web]}\n",
+    "kind: host\nname: a\nsubnet: sub\naddresses: [10.0.1.9]\nsecurityGroups: [web]\nattach: {namespace: x_1}\n",
+    "kind: host\nname: b\nsite: office\nattach: {interface: eth0}\n",
+    "kind: cluster\nname: c\nupstreams: [{address: 127.0.0.1}]\npublic: {fqdn: a.b, enabled: false}\n"
+    "private: {kind: integrated, placements: [{subnet: lent}], ranges: [], port: 6443}\n",
+    "kind: private-endpoint\nname: ep\ncluster: c\nsubnet: far\nstate: approved\nranges: [10.0.0.0/8]\n",
+)
+
+
+def documents():
+    """The first byte says YAML."""
+    for document in LANDSCAPE:
+        yield document.split("name: ")[1].split("\n")[0] + "-alone", b"1" + document.encode()
+    yield "landscape", b"1" + "---\n".join(LANDSCAPE).encode()
+    yield "landscape-reversed", b"1" + "---\n".join(reversed(LANDSCAPE)).encode()
+    yield "overlap", b"1" + "---\n".join((NETWORK, SUBNET, SUBNET.replace("sub", "two"))).encode()
+    yield "escape", b"1kind: host\nname: a\nsubnet: ../x\nattach: {namespace: ../../etc}\n"
 
 
 def main():
@@ -202,6 +240,7 @@ def main():
         "client_hello": client_hellos(),
         "proxy_header": proxy_headers(),
         "network_record": network_records(),
+        "document": documents(),
     }
     for codec, seeds in seeds_of.items():
         folder = top / codec

@@ -226,7 +226,7 @@ class World:
         return self.d.cli(*argv, check=check_, stdin=stdin)
 
     def apply(self, *documents):
-        return self.cli("apply", "-f", "-", stdin="\n---\n".join(json.dumps(d) for d in documents))
+        return self.cli("apply", "-f", "-", stdin="\n".join(json.dumps(d) for d in documents))
 
     def refuses(self, *argv, says, stdin=None):
         p = self.cli(*argv, check_=False, stdin=stdin)
@@ -237,7 +237,7 @@ class World:
         return self.cli("cluster", "set", landscape.NAME, *argv)
 
     def delete(self, *documents, force=False):
-        text = "\n---\n".join(json.dumps(d) for d in documents)
+        text = "\n".join(json.dumps(d) for d in documents)
         return self.cli("delete", *(["--force"] if force else []), "-f", "-", stdin=text)
 
     # --- looks

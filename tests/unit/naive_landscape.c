@@ -642,7 +642,8 @@ const char *naive_broken(const json_t *world, const json_t *before)
 	json_t *doc;
 
 	EACH(world, key, doc)
-	if (!each_use(doc, is_there, (void *)(uintptr_t)world)) return "not declared";
+	if (!each_use(doc, is_there, (void *)(uintptr_t)world))
+		return "not declared";
 	EACH(world, key, doc)
 	{
 		r = doc_broken(world, doc);
