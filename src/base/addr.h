@@ -45,6 +45,12 @@ static inline bool addr_is_equal(const struct addr *a, const struct addr *b)
 	return a->family == b->family && a->hi == b->hi && a->lo == b->lo;
 }
 
+/* 0.0.0.0 or ::, which stand for every address of a machine. */
+static inline bool addr_is_wildcard(const struct addr *a)
+{
+	return a->family != ADDR_NONE && !a->hi && !a->lo;
+}
+
 /* Text to address; IPv6 without brackets or zone. 0 or -ERR_INVALID. */
 int addr_parse(const char *text, struct addr *ret_addr) _must_check_;
 /* RFC 5952 text. Returns dst. */

@@ -2,9 +2,11 @@
 /*
  * Tables that are behind the store, because the process ended between the store's commit and the tables': the history
  * says what is missing. Of each cluster only the newest change counts; what it was before is not looked at, so all its
- * names go and those of the new document come.
+ * names go and those of the new document come. Routers are made of many objects, so all of them are compiled; what differs is
+ * written.
  */
 #include "compile/compile_int.h"
+#include "compile/router_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,53 +80,54 @@ static void list_reduce(struct missed_list *l)
 	l->n = n;
 }
 
-static int list_put(struct tables *t, const struct missed_list *l, const uint32_t *ids,
-		    struct compile_bad *bad, struct err *e)
+static int list_put(struct compile_run *run, const struct missed_list *l, struct compile_bad *bad,
+		    struct err *e)
 {
-	int r = tables_delete_names_of(t, ids, l->n, e);
+	int r = 0;
 
+	for (size_t i = 0; i < l->n; i++)
+		run_touch(run, l->items[i].id);
+	if (!run->is_out_of_memory)
+		r = tables_delete_names_of(run->tables, run->ids, run->n_ids, e);
 	for (size_t i = 0; i < l->n && r == 0; i++) {
 		const struct missed *m = &l->items[i];
 		const struct compile_put put = {
 			.id = m->id, .revision = m->revision, .doc = m->body};
 
-		r = m->body ? compile_put_cluster(t, &put, bad, e)
-			    : tables_delete_cluster(t, m->id, e);
+		r = m->body ? compile_put_cluster(run->tables, &put, bad, e)
+			    : tables_delete_cluster(run->tables, m->id, e);
 	}
 	return r;
 }
 
-static int list_compile(struct tables *t, struct store *s, const struct missed_list *l,
-			struct err *e)
-{
-	_cleanup_free_ uint32_t *ids = calloc(l->n ? l->n : 1, sizeof(*ids));
-	struct compile_bad bad = {0};
-	int r;
+/* What a catch-up works with. */
+struct catching {
+	struct tables *tables;
+	const struct landscape *landscape;
+	struct store *store;
+	struct compile_outcome *outcome;
+};
 
-	if (!ids)
-		return err_set(e, ERR_NOMEM, NULL, "out of memory");
-	for (size_t i = 0; i < l->n; i++)
-		ids[i] = l->items[i].id;
-	r = tables_begin(t, e);
+static int list_compile(const struct catching *c, const struct missed_list *l, struct err *e)
+{
+	struct compile_bad bad = {0};
+	struct compile_run run;
+	int r = compile_begin(&run, c->tables, store_revision(c->store), c->outcome, e);
+
 	if (r < 0)
 		return r;
-	r = list_put(t, l, ids, &bad, e);
-	if (r < 0) {
-		tables_abort(t);
-		return r;
-	}
-	r = tables_commit(t, store_revision(s), store_id(s), ids, l->n, e);
-	if (r == 0)
-		compile_report_bad(&bad, e);
-	return r;
+	r = list_put(&run, l, &bad, e);
+	if (r == 0 && c->landscape)
+		r = run_mend_routers(&run, c->landscape, e);
+	return compile_commit(&run, r, store_id(c->store), &bad, c->outcome, e);
 }
 
-static int from_history(struct tables *t, struct store *s, uint64_t after, struct err *e)
+static int from_history(const struct catching *c, uint64_t after, struct err *e)
 {
 	struct missed_list list = {0};
 	bool gap = false;
-	int r = store_history(s, after, "cluster", NULL, MISSED_MAX + 1, true, list_add, &list,
-			      &gap, e);
+	int r = store_history(c->store, after, "cluster", NULL, MISSED_MAX + 1, true, list_add,
+			      &list, &gap, e);
 
 	if (r == -ERR_NOMEM) {
 		r = err_set(e, ERR_NOMEM, NULL, "out of memory");
@@ -133,22 +136,26 @@ static int from_history(struct tables *t, struct store *s, uint64_t after, struc
 	if (r < 0)
 		goto out;
 	if (gap || list.is_unusable || list.n > MISSED_MAX) {
-		r = compile_all(t, s, e);
+		r = compile_all(c->tables, c->landscape, c->store, c->outcome, e);
 		goto out;
 	}
 	list_reduce(&list);
-	r = list_compile(t, s, &list, e);
+	r = list_compile(c, &list, e);
 out:
 	list_done(&list);
 	return r;
 }
 
-int compile_catch_up(struct tables *t, struct store *s, struct err *e)
+int compile_catch_up(struct tables *t, const struct landscape *l, struct store *s,
+		     struct compile_outcome *ret_outcome, struct err *e)
 {
+	const struct catching c = {.tables = t, .landscape = l, .store = s, .outcome = ret_outcome};
 	struct tables_snapshot *snapshot = tables_acquire(t);
 	uint64_t generation;
 	bool is_ours;
 
+	if (ret_outcome)
+		*ret_outcome = (struct compile_outcome){0};
 	if (!snapshot)
 		return err_set(e, ERR_UNAVAILABLE, NULL, "the tables cannot be read");
 	generation = tables_generation(snapshot);
@@ -157,6 +164,6 @@ int compile_catch_up(struct tables *t, struct store *s, struct err *e)
 	if (is_ours && generation == store_revision(s))
 		return 0;
 	if (!is_ours || generation > store_revision(s))
-		return compile_all(t, s, e);
-	return from_history(t, s, generation, e);
+		return compile_all(t, l, s, ret_outcome, e);
+	return from_history(&c, generation, e);
 }

@@ -3,16 +3,30 @@
  * Changes and whole stores to tables, each in one transaction of the tables.
  */
 #include "compile/compile_int.h"
+#include "compile/router_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_cluster(const struct compile_change *change)
+/* OBJECT_KIND_COUNT: none that the tables know. */
+static enum object_kind kind_of(const struct compile_change *change)
 {
 	const json_t *doc = change->after ? change->after : change->before;
 	const char *kind = json_string_value(json_object_get(doc, "kind"));
 
-	return kind && strcmp(kind, "cluster") == 0;
+	return kind ? object_kind_find(kind) : OBJECT_KIND_COUNT;
+}
+
+static bool is_cluster(const struct compile_change *change)
+{
+	return kind_of(change) == OBJECT_CLUSTER;
+}
+
+static bool is_router(const struct compile_change *change)
+{
+	const struct object o = {.kind = kind_of(change)};
+
+	return object_is_router(&o);
 }
 
 static bool has_name(const struct cluster *c, const char *name)
@@ -63,49 +77,92 @@ static int change_put(struct tables *t, const struct compile_change *change, uin
 }
 
 /* All lost names go before any is put, so that a name can move from one cluster to another. */
-static int changes_put(struct tables *t, const struct compile_change *changes, size_t n,
-		       uint64_t revision, uint32_t *ids, size_t *ret_n_ids, struct compile_bad *bad,
-		       struct err *e)
+static int clusters_put(struct compile_run *run, const struct compile_change *changes, size_t n,
+			struct compile_bad *bad, struct err *e)
 {
-	size_t n_ids = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (is_cluster(&changes[i]))
-			r = lost_names_delete(t, &changes[i], e);
+			r = lost_names_delete(run->tables, &changes[i], e);
 	}
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (!is_cluster(&changes[i]))
 			continue;
-		ids[n_ids++] = changes[i].id;
-		r = change_put(t, &changes[i], revision, bad, e);
+		run_touch(run, changes[i].id);
+		r = change_put(run->tables, &changes[i], run->generation, bad, e);
 	}
-	*ret_n_ids = n_ids;
 	return r;
 }
 
-int compile_changes(struct tables *t, const struct compile_change *changes, size_t n,
-		    uint64_t generation, const char *store_id, struct err *e)
-{
-	_cleanup_free_ uint32_t *ids = calloc(n ? n : 1, sizeof(*ids));
-	struct compile_bad bad = {0};
-	size_t n_ids = 0;
-	int r;
+struct touched {
+	struct compile_run *run;
+	struct err *e;
+};
 
-	if (!ids)
-		return err_set(e, ERR_NOMEM, NULL, "out of memory");
-	r = tables_begin(t, e);
+static int router_put(struct object *router, void *arg)
+{
+	struct touched *touched = arg;
+
+	return run_router(touched->run, router, touched->e);
+}
+
+/* What is gone goes by its id first: an object of its name may be there again, with another. */
+static int routers_put(struct compile_run *run, const struct landscape *l,
+		       const struct compile_change *changes, size_t n, struct err *e)
+{
+	struct touched touched = {.run = run, .e = e};
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (!changes[i].after && is_router(&changes[i]))
+			r = run_router_gone(run, changes[i].id, e);
+	}
+	return r < 0 ? r : landscape_each_touched(l, router_put, &touched);
+}
+
+int compile_commit(struct compile_run *run, int r, const char *store_id,
+		   const struct compile_bad *bad, struct compile_outcome *ret_outcome,
+		   struct err *e)
+{
+	if (r == 0)
+		r = run_settle_ids(run, e);
+	if (r < 0)
+		tables_abort(run->tables);
+	else
+		r = tables_commit(run->tables, run->generation, store_id, run->ids, run->n_ids, e);
+	if (ret_outcome)
+		*ret_outcome = (struct compile_outcome){.networks_changed =
+								r == 0 && run->networks_changed};
+	if (r == 0)
+		compile_report_bad(bad, e);
+	run_done(run);
+	return r;
+}
+
+int compile_begin(struct compile_run *run, struct tables *t, uint64_t generation,
+		  struct compile_outcome *ret_outcome, struct err *e)
+{
+	*run = (struct compile_run){.tables = t, .generation = generation};
+	if (ret_outcome)
+		*ret_outcome = (struct compile_outcome){0};
+	return tables_begin(t, e);
+}
+
+int compile_changes(struct tables *t, const struct landscape *l,
+		    const struct compile_change *changes, size_t n, uint64_t generation,
+		    const char *store_id, struct compile_outcome *ret_outcome, struct err *e)
+{
+	struct compile_bad bad = {0};
+	struct compile_run run;
+	int r = compile_begin(&run, t, generation, ret_outcome, e);
+
 	if (r < 0)
 		return r;
-	r = changes_put(t, changes, n, generation, ids, &n_ids, &bad, e);
-	if (r < 0) {
-		tables_abort(t);
-		return r;
-	}
-	r = tables_commit(t, generation, store_id, ids, n_ids, e);
-	if (r == 0)
-		compile_report_bad(&bad, e);
-	return r;
+	r = clusters_put(&run, changes, n, &bad, e);
+	if (r == 0 && l)
+		r = routers_put(&run, l, changes, n, e);
+	return compile_commit(&run, r, store_id, &bad, ret_outcome, e);
 }
 
 struct all {
@@ -122,22 +179,21 @@ static int object_put(const struct store_object *o, void *arg)
 	return compile_put_cluster(all->tables, &put, &all->bad, all->e);
 }
 
-int compile_all(struct tables *t, struct store *s, struct err *e)
+int compile_all(struct tables *t, const struct landscape *l, struct store *s,
+		struct compile_outcome *ret_outcome, struct err *e)
 {
 	struct all all = {.tables = t, .e = e};
-	int r = tables_begin(t, e);
+	struct compile_run run;
+	int r = compile_begin(&run, t, store_revision(s), ret_outcome, e);
 
 	if (r < 0)
 		return r;
+	/* Also if no router is left: there may have been some. */
+	run.networks_changed = true;
 	r = tables_clear(t, e);
 	if (r == 0)
 		r = store_list(s, "cluster", true, object_put, &all, e);
-	if (r < 0) {
-		tables_abort(t);
-		return r;
-	}
-	r = tables_commit(t, store_revision(s), store_id(s), NULL, 0, e);
-	if (r == 0)
-		compile_report_bad(&all.bad, e);
-	return r;
+	if (r == 0 && l)
+		r = run_all_routers(&run, l, e);
+	return compile_commit(&run, r, store_id(s), &all.bad, ret_outcome, e);
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "compile/compile.h"
+#include "control/networks.h"
 #include "control/tables_keep.h"
 #include "model/kind.h"
 #include "model/limits.h"
@@ -148,10 +149,18 @@ static int items_prepare(struct control *c, const struct change_request *req,
 				err_under(e, under);
 			break;
 		}
-		res->n_changed += res->items[i].action != ITEM_UNCHANGED;
 	}
 	json_decref(seen);
 	return r;
+}
+
+static size_t items_changed(const struct change_result *res)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < res->n_items; i++)
+		n += res->items[i].action != ITEM_UNCHANGED;
+	return n;
 }
 
 static bool item_is_cluster(const struct change_item *item)
@@ -306,7 +315,7 @@ static void items_compile(struct control *c, const struct change_result *res)
 	for (size_t i = 0; changes && i < res->n_items; i++) {
 		const struct change_item *item = &res->items[i];
 
-		if (!item_is_cluster(item))
+		if (item->action == ITEM_UNCHANGED)
 			continue;
 		changes[n++] = (struct compile_change){
 			.id = item->id, .before = item->before, .after = item->after};
@@ -361,11 +370,30 @@ static int change_commit(struct control *c, const struct change_request *req,
 	control_store_up(c);
 	/* Out of memory here costs the operation's figures, not the change. */
 	(void)operation_begin(&c->operations, res->revision, accepted_us, req->received_ns);
+	networks_stored(c, res);
 	items_index(c, res);
 	items_tell(c, req, res);
 	items_compile(c, res);
+	networks_done(c);
 	res->has_operation = true;
 	return 0;
+}
+
+static int change_try(struct control *c, const struct change_request *req,
+		      struct change_result *res, struct err *e)
+{
+	int r = networks_prepare(c, req, res, e);
+
+	res->n_changed = items_changed(res);
+	if (r == 0)
+		r = names_check(c, req, res, e);
+	if (r == 0)
+		r = limits_check(c, res, e);
+	if (r == 0 && res->n_changed && !req->dry_run)
+		r = change_commit(c, req, res, e);
+	if (!res->has_operation)
+		networks_undo(c);
+	return r;
 }
 
 int change_apply(struct control *c, const struct change_request *req,
@@ -385,11 +413,7 @@ int change_apply(struct control *c, const struct change_request *req,
 	res.revision = store_revision(c->store);
 	r = items_prepare(c, req, &res, e);
 	if (r == 0)
-		r = names_check(c, req, &res, e);
-	if (r == 0)
-		r = limits_check(c, &res, e);
-	if (r == 0 && res.n_changed && !req->dry_run)
-		r = change_commit(c, req, &res, e);
+		r = change_try(c, req, &res, e);
 	if (r < 0)
 		change_result_done(&res);
 	else

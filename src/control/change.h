@@ -3,7 +3,7 @@
  * A change, from documents to a committed revision: checked, compared with what is there, stored, compiled into the tables,
  * and the gates rung. All of it or nothing.
  *
- *	check each ──> compare ──> names still unique? ──> store (disk) ──> compile ──> bell
+ *	check each ──> landscape ──> names still unique? ──> store (disk) ──> compile ──> bell
  *	      refused: nothing has happened              │  ^^^^^^^^^^^^ from here on the change is declared and will be
  *	                                                 │  enforced, sooner or later, whatever fails
  *	                         dry run, or no difference: ends here

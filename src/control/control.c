@@ -36,7 +36,7 @@ uint32_t control_waiting_for(const struct control *c, uint64_t revision,
 	return n;
 }
 
-static bool revision_is_enforced(const struct control *c, uint64_t revision)
+static bool gates_have(const struct control *c, uint64_t revision)
 {
 	return c->tables && c->is_in_step && c->generation >= revision && c->gates.n > 0 &&
 	       control_waiting_for(c, revision, NULL) == 0;
@@ -58,11 +58,16 @@ static void operation_tell(struct control *c, const struct operation *op)
 					  .draining = op->draining});
 }
 
+static void operation_wake(struct operation *op)
+{
+	list_foreach (it, &op->waiters)
+		request_wait_end(container_of(it, struct request, wait_node));
+}
+
 static void operation_enforced(struct control *c, struct operation *op)
 {
 	operation_finish(&c->operations, op, clock_mono_ns());
-	list_foreach (it, &op->waiters)
-		request_wait_end(container_of(it, struct request, wait_node));
+	operation_wake(op);
 	if (!op->received_ns)
 		return; /* from before this process, which has told already or does not know */
 	operation_tell(c, op);
@@ -75,9 +80,21 @@ void control_operations_check(struct control *c)
 	list_foreach (it, &c->operations.active) {
 		struct operation *op = container_of(it, struct operation, node);
 
-		if (!revision_is_enforced(c, op->revision))
-			break; /* they are in order of revision: the later ones are not either */
-		operation_enforced(c, op);
+		if (!gates_have(c, op->revision))
+			break; /* they are in order of revision: no gate has the later ones either */
+		if (!netd_is_awaited(&c->netd, op->revision))
+			operation_enforced(c, op);
+	}
+	netd_ring(c); /* the gates may have come to what netd has been waiting for */
+}
+
+void control_netd_failed(struct control *c, uint64_t generation)
+{
+	list_foreach (it, &c->operations.active) {
+		struct operation *op = container_of(it, struct operation, node);
+
+		if (op->revision <= generation && netd_is_awaited(&c->netd, op->revision))
+			operation_wake(op);
 	}
 }
 
@@ -177,6 +194,13 @@ static int on_parent_msg(struct control *c, struct msg *m, struct err *e)
 		return gates_on_up(&c->gates, m, e);
 	case MSG_GATE_GONE:
 		return gates_on_gone(&c->gates, m, e);
+	case MSG_NETD_UP:
+		return netd_on_up(&c->netd, m, e);
+	case MSG_NETD_GONE:
+		netd_on_gone(&c->netd, m);
+		return 0;
+	case MSG_NETD_OFF:
+		return netd_on_off(&c->netd, m, e);
 	case MSG_STOP_CONTROL:
 		c->is_stopping = true;
 		return 0;
@@ -231,6 +255,7 @@ static void tick(struct loop_timer *t)
 	tables_keep_tick(c);
 	ready_send(c);
 	gates_tick(&c->gates);
+	netd_tick(&c->netd);
 	http_tick(c);
 }
 
@@ -265,6 +290,7 @@ static int control_init(struct control *c, const struct options *o, int parent_f
 	operations_init(&c->operations);
 	dumps_init(&c->dumps, c);
 	gates_init(&c->gates, c);
+	netd_init(&c->netd, c);
 	http_init(&c->http, apis, n_apis);
 	r = loop_init(&c->loop, e);
 	if (r == 0)

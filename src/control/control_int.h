@@ -12,7 +12,9 @@
 #include "control/http.h"
 #include "control/index.h"
 #include "control/loop.h"
+#include "control/netd.h"
 #include "control/operation.h"
+#include "model/landscape.h"
 #include "store/store.h"
 #include "tables/tables.h"
 
@@ -39,11 +41,18 @@ struct control {
 
 	struct authz authz;
 	struct index index;
+	struct landscape *landscape; /* NULL only while there has been no store yet */
 	struct gates gates;
+	struct netd netd;
 	struct operations operations;
 	struct events events;
 	struct dumps dumps;
 	struct http http;
+
+	struct router_name {
+		uint32_t id; /* 0: none */
+		char text[64];
+	} router_names[64]; /* those that were asked for last: control_router_name() */
 };
 
 /* How many gates must acknowledge and have not; their indexes to ret_indexes if not NULL. */
@@ -51,6 +60,8 @@ uint32_t control_waiting_for(const struct control *c, uint64_t revision,
 			     uint32_t ret_indexes[GATES_MAX]);
 /* Something that operations wait for has come about: finish those that are enforced. */
 void control_operations_check(struct control *c);
+/* netd cannot do this generation, for now: who waits for an operation up to it that needs netd is answered. */
+void control_netd_failed(struct control *c, uint64_t generation);
 /* A gate acknowledged: add its figures to the operations that it did not enforce before. */
 void control_on_ack(struct control *c, uint64_t before, const struct msg_ack *ack);
 /* Where its operation stands. Restored from the history if need be. NULL: -ERR_NOT_FOUND, -ERR_UNAVAILABLE. */

@@ -17,13 +17,20 @@ void dumps_init(struct dumps *ds, struct control *c)
 	ds->control = c;
 }
 
+static bool is_addr(const struct addr *a)
+{
+	return a->family == ADDR_V4 || a->family == ADDR_V6;
+}
+
+static bool is_addr_or_none(const struct addr *a)
+{
+	return a->family == ADDR_NONE || is_addr(a);
+}
+
 bool connection_record_is_valid(const struct connection_record *r)
 {
-	bool families = (r->source.family == ADDR_V4 || r->source.family == ADDR_V6) &&
-			(r->upstream.family == ADDR_NONE || r->upstream.family == ADDR_V4 ||
-			 r->upstream.family == ADDR_V6);
-
-	return families && r->state <= CONNECTION_DRAINING;
+	return is_addr(&r->source) && is_addr_or_none(&r->upstream) && is_addr_or_none(&r->local) &&
+	       r->state <= CONNECTION_DRAINING;
 }
 
 bool cluster_record_is_valid(const struct cluster_record *r)

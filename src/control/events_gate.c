@@ -20,7 +20,7 @@ static bool event_is_valid(const struct gate_event *ev)
 {
 	return ev->kind < GATE_EVENT_COUNT && ev->reason < GATE_REASON_COUNT &&
 	       ev->name_len <= GATE_EVENT_NAME_MAX && addr_is_sound(&ev->source) &&
-	       addr_is_sound(&ev->peer);
+	       addr_is_sound(&ev->peer) && addr_is_sound(&ev->local);
 }
 
 /* What log line and JSON object share, as text. */
@@ -28,6 +28,8 @@ struct event_text {
 	char time[CLOCK_TEXT_MAX];
 	char cluster[64];
 	char source[ADDR_TEXT_MAX];
+	char via[ADDR_TEXT_MAX];
+	char network[64];
 	char upstream[ENDPOINT_TEXT_MAX];
 	char name[GATE_EVENT_NAME_MAX * 4 + 4];
 	char connection[40];
@@ -47,6 +49,10 @@ static void text_fill(struct control *c, uint32_t gate, const struct gate_event 
 		control_cluster_name(c, ev->cluster, ret_text->cluster);
 	if (ev->source.family)
 		addr_format(&ev->source, ret_text->source);
+	if (ev->local.family)
+		addr_format(&ev->local, ret_text->via);
+	if (ev->network)
+		control_router_name(c, ev->network, ret_text->network);
 	if (ev->peer.family)
 		endpoint_format(&ev->peer, ev->peer_port, ret_text->upstream);
 	str_quote(ret_text->name, sizeof(ret_text->name), ev->name, ev->name_len);
@@ -55,7 +61,7 @@ static void text_fill(struct control *c, uint32_t gate, const struct gate_event 
 			 (unsigned long long)ev->connection);
 	if (ev->kind == GATE_EVENT_ACCEPTED || ev->kind == GATE_EVENT_REFUSED ||
 	    ev->kind == GATE_EVENT_CUT)
-		why_sentence(c, ev->cluster, &ev->source, ev->reason, ret_text->rule);
+		why_sentence(c, ev, ret_text->rule);
 }
 
 static void set_text(json_t *o, const char *key, const char *value)
@@ -80,6 +86,8 @@ static json_t *event_json(uint32_t gate, const struct gate_event *ev, const stru
 	set_text(o, "source", t->source);
 	if (ev->source_port)
 		set_uint(o, "sourcePort", ev->source_port);
+	set_text(o, "via", t->via);
+	set_text(o, "network", t->network);
 	set_text(o, "serverName", t->name);
 	if (ev->reason != REASON_NONE)
 		set_text(o, "reason", gate_reason_text(ev->reason));
@@ -133,6 +141,8 @@ static void event_log(uint32_t gate, const struct gate_event *ev, const struct e
 	const struct log_field all[] = {
 		LF_STR("cluster", t->cluster),
 		LF_STR("source", t->source),
+		LF_STR("via", t->via),
+		LF_STR("network", t->network),
 		LF_STR("server_name", t->name),
 		LF_STR("reason", ev->reason == REASON_NONE ? "" : gate_reason_text(ev->reason)),
 		LF_STR("rule", t->rule),

@@ -40,6 +40,25 @@ static void gates_write(FILE *f, const struct control *c)
 			c->gates.gate[i].starts);
 }
 
+static void netd_write(FILE *f, const struct netd *n)
+{
+	metric_plain(f, "netd_up", "gauge", "1 if netd runs and has greeted",
+		     n->is_up && n->has_greeted);
+	metric_plain(f, "netd_starts_total", "counter", "starts of netd that control has seen",
+		     n->starts);
+	metric_plain(f, "netd_generation", "gauge", "revision whose networks the kernel has",
+		     n->generation);
+	metric_plain(f, "netd_operations_total", "counter",
+		     "changes that netd made to the kernel's state", n->operations);
+	metric_plain(f, "netd_cut_total", "counter",
+		     "connections of hosts that netd reset because a change forbade them", n->cut);
+	metric_plain(f, "netd_failures_total", "counter",
+		     "times that netd could not make what is declared", n->failures);
+	metric_head(f, "netd_apply_seconds_total", "counter",
+		    "time that netd took from bell to done");
+	fprintf(f, "postern_netd_apply_seconds_total %.9g\n", (double)n->took_ns / 1e9);
+}
+
 static void histogram_write(FILE *f, const struct operations *os)
 {
 	uint64_t sum = 0;
@@ -146,6 +165,7 @@ static void metrics_write(struct dump *d, void *arg)
 
 	if (f) {
 		gates_write(f, c);
+		netd_write(f, &c->netd);
 		control_write(f, c);
 		if (cluster_figures_sum(d, c->index.cap, &sum) == 0)
 			clusters_write(f, c, &sum);

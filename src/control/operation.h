@@ -2,10 +2,11 @@
 /*
  * Operations: a change under way. One per committed revision; its id is the revision.
  *
- *	accepted ──> in-progress ──> succeeded        every gate enforces the revision
+ *	accepted ──> in-progress ──> succeeded        every gate enforces the revision, and netd has made it if it changed networks
  *
  * There is no "failed": what could fail has failed before the commit, and a committed change is enforced sooner or later,
- * because a gate that does not come along is ended and a new one begins with the newest tables.
+ * because a gate that does not come along is ended and a new one begins with the newest tables. What netd cannot make, because
+ * the kernel refuses it, stays in progress with the reason, and netd tries again.
  *
  * Operations that are under way are all kept, finished ones up to OPERATIONS_KEPT. An older one, or one from before a
  * restart of control, is restored from the store's history when somebody asks.
@@ -55,7 +56,7 @@ struct operation *operation_restore(struct operations *os, uint64_t revision, ui
 				    int64_t enforced_ns);
 /* NULL if it is not in memory. */
 struct operation *operation_find(struct operations *os, uint64_t revision);
-/* Every gate enforces it. Its waiters are the caller's to wake. now_ns: monotonic. */
+/* Everyone enforces it. Its waiters are the caller's to wake. now_ns: monotonic. */
 void operation_finish(struct operations *os, struct operation *op, uint64_t now_ns);
 
 /* Nanoseconds as a JSON number of milliseconds, to the microsecond; null if negative (not known). New reference. */
@@ -63,5 +64,8 @@ json_t *operation_ms_json(int64_t ns);
 /* Flags for every JSON text that goes out: one line, and no 1.2299999999999999. */
 #define JSON_DUMP (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
-/* The API's form. waiting: the indexes of the gates still to come, n of them. New reference. */
-json_t *operation_json(const struct operation *op, const uint32_t *waiting, size_t n);
+/*
+ * The API's form. waiting: the indexes of the gates still to come, n of them; netd (taken): what it says if it is awaited, else
+ * NULL. New reference.
+ */
+json_t *operation_json(const struct operation *op, const uint32_t *waiting, size_t n, json_t *netd);

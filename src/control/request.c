@@ -244,7 +244,10 @@ static void wait_timeout(struct loop_timer *t)
 void request_wait_operation(struct request *r, struct operation *op, uint64_t seconds,
 			    void (*done)(struct request *r))
 {
-	if (!op || op->is_done || seconds == 0) {
+	/* What needs a netd that will not come is not waited for. */
+	if (!op || op->is_done || seconds == 0 ||
+	    (netd_state(&r->control->netd) == NETD_OFF &&
+	     netd_is_awaited(&r->control->netd, op->revision))) {
 		done(r);
 		return;
 	}

@@ -2,6 +2,7 @@
 #include "control/tables_keep.h"
 
 #include "base/log.h"
+#include "control/networks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ int control_store_check(const struct control *c, struct err *e)
 
 static int store_try(struct control *c)
 {
+	struct landscape *l = NULL;
 	struct err e = {0};
 	struct store *s;
 	int r = store_open(c->store_path, &s, &e);
@@ -49,11 +51,15 @@ static int store_try(struct control *c)
 		return r;
 	}
 	r = index_load(&c->index, s, &e);
+	if (r == 0)
+		r = networks_load(c->options, s, &l, &e);
 	if (r < 0) {
 		store_close(s);
 		control_store_down(c, e.text);
 		return r;
 	}
+	landscape_free(c->landscape);
+	c->landscape = l;
 	c->store = s;
 	c->is_in_step = false;
 	control_store_up(c);
@@ -96,6 +102,8 @@ static int tables_try(struct control *c, struct err *e)
 	}
 	c->generation = tables_generation(s);
 	tables_release(s);
+	/* Of what was compiled before this process nobody knows what changed networks. */
+	netd_note_unknown(c, c->generation);
 	c->tables = t;
 	return 0;
 }
@@ -112,11 +120,12 @@ static int tables_rebuild(struct control *c, struct err *e)
 	if (r == 0)
 		r = tables_try(c, e);
 	if (r == 0)
-		r = compile_all(c->tables, c->store, e);
+		r = compile_all(c->tables, c->landscape, c->store, NULL, e);
 	if (r < 0) {
 		tables_failed(c, "tables.rebuild", e);
 		return r;
 	}
+	netd_note_unknown(c, store_revision(c->store));
 	tables_moved(c, store_revision(c->store));
 	log_event(LOG_INFO, "tables.rebuilt", LF_UINT("generation", c->generation));
 	events_own(c, &(struct own_event){.event = "tables-rebuilt", .revision = c->generation});
@@ -138,19 +147,26 @@ static bool tables_are_foreign(struct control *c)
 	return foreign;
 }
 
+/* Who reads the tables is to open them again. */
+static void readers_end(struct control *c, const char *why)
+{
+	gates_end_all(&c->gates, why);
+	netd_end(&c->netd, why);
+}
+
 static int tables_catch_up(struct control *c, struct err *e)
 {
 	bool foreign = tables_are_foreign(c);
-	int r = compile_catch_up(c->tables, c->store, e);
+	int r = compile_catch_up(c->tables, c->landscape, c->store, NULL, e);
 
 	if (r < 0) {
 		tables_failed(c, "tables.catch-up", e);
 		return r;
 	}
+	netd_note_unknown(c, store_revision(c->store));
 	tables_moved(c, store_revision(c->store));
 	if (foreign)
-		gates_end_all(&c->gates,
-			      "the tables were of another store and have been made anew");
+		readers_end(c, "the tables were of another store and have been made anew");
 	return 0;
 }
 
@@ -171,7 +187,7 @@ static void warm_start(struct control *c, struct err *e)
 	}
 	tables_failed(c, "tables.unusable", e);
 	if (c->store && tables_rebuild(c, e) == 0)
-		gates_end_all(&c->gates, "the tables were unusable and have been made anew");
+		readers_end(c, "the tables were unusable and have been made anew");
 }
 
 static void cold_start(struct control *c, struct err *e)
@@ -212,6 +228,7 @@ void tables_keep_tick(struct control *c)
 void tables_keep_change(struct control *c, const struct compile_change *changes, size_t n,
 			uint64_t revision)
 {
+	struct compile_outcome outcome = {0};
 	struct err e = {0};
 	int r;
 
@@ -225,9 +242,13 @@ void tables_keep_change(struct control *c, const struct compile_change *changes,
 		(void)!tables_catch_up(c, &e);
 		return;
 	}
-	r = compile_changes(c->tables, changes, n, revision, store_id(c->store), &e);
-	if (r < 0)
+	r = compile_changes(c->tables, c->landscape, changes, n, revision, store_id(c->store),
+			    &outcome, &e);
+	if (r < 0) {
 		tables_failed(c, "tables.change", &e);
-	else
-		tables_moved(c, revision);
+		return;
+	}
+	if (outcome.networks_changed)
+		netd_note_change(c, revision);
+	tables_moved(c, revision);
 }

@@ -2,6 +2,7 @@
 #include "gate/accept.h"
 
 #include "gate/connection.h"
+#include "gate/endpoint.h"
 #include "gate/events.h"
 
 #include <errno.h>
@@ -25,15 +26,21 @@ static void client_watch(struct worker *w, struct connection *c)
 		connection_reset(w, c);
 }
 
-void connection_accept(struct worker *w, int fd, const struct addr *peer, uint16_t port)
+void connection_accept(struct worker *w, int fd, const struct addr *peer, uint16_t port,
+		       struct gate_endpoint *endpoint)
 {
 	struct connection *c = connection_new(w, fd, peer, port);
 
 	count(w, accepted_total);
 	if (!c)
 		return;
-	if (w->options->n_trusted && peer_is_trusted(w, peer))
+	if (endpoint) {
+		/* Balancers are outside of networks; an address in here that equals one of theirs is somebody else's. */
+		c->endpoint = endpoint_get(endpoint);
+		count(w, accepted_private_total);
+	} else if (w->options->n_trusted && peer_is_trusted(w, peer)) {
 		c->state = CONN_PROXY;
+	}
 	/* TCP_DEFER_ACCEPT: it comes with its first bytes, so read them before asking epoll for more. */
 	connection_hello(w, c);
 	if (c->state != CONN_DEAD)
@@ -52,7 +59,7 @@ static bool room_is_made(struct worker *w)
 	return true;
 }
 
-static void accept_paused(struct worker *w)
+void listeners_rest(struct worker *w)
 {
 	count(w, descriptors_exhausted_total);
 	event_descriptors(w);
@@ -60,29 +67,39 @@ static void accept_paused(struct worker *w)
 	timer_set(&w->timers, &w->accept_again, w->now_ms + CLIENT_WAIT_MS);
 }
 
-static void listener_ready(struct worker *w, struct source *s, uint32_t events)
+int accept_burst(struct worker *w, int listening_fd, struct gate_endpoint *endpoint)
 {
 	struct sockaddr_storage sa;
 
-	for (int i = 0; i < ACCEPT_BURST; i++) {
+	/* Paused: stop at the first that is still to come of this batch. */
+	for (int i = 0; i < ACCEPT_BURST && w->listening; i++) {
 		socklen_t len = sizeof sa;
 		uint16_t port = 0;
 		if (!room_is_made(w)) {
-			accept_paused(w);
-			return;
+			listeners_rest(w);
+			return 0;
 		}
-		int fd = accept4(s->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(listening_fd, (struct sockaddr *)&sa, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
+			if (errno == EAGAIN || errno == EWOULDBLOCK)
+				return 0;
+			if (errno == EINVAL)
+				return -EINVAL;
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			    errno == ENOMEM)
-				accept_paused(w);
-			else if (errno != EAGAIN && errno != EWOULDBLOCK)
-				continue; /* that connection is gone already; the next may be fine */
-			return;
+				listeners_rest(w);
+			continue; /* that connection is gone already; the next may be fine */
 		}
 		struct addr peer = addr_from_sockaddr(&sa, &port);
-		connection_accept(w, fd, &peer, port);
+		connection_accept(w, fd, &peer, port, endpoint);
 	}
+	return 0;
+}
+
+static void listener_ready(struct worker *w, struct source *s, uint32_t events)
+{
+	(void)!accept_burst(w, s->fd, NULL);
 }
 
 int listener_add(struct worker *w, int fd, const struct addr *addr, uint16_t port)
@@ -96,22 +113,27 @@ int listener_add(struct worker *w, int fd, const struct addr *addr, uint16_t por
 
 void listeners_start(struct worker *w)
 {
-	if (w->listening || w->stopping)
+	/* The parent's descriptors come first. */
+	if (w->listening || w->stopping || w->parent_waits)
 		return;
 	w->listening = true;
 	for (size_t i = 0; i < w->n_listeners; i++) {
 		/* Level-triggered: what a burst leaves behind is reported again. */
 		if (worker_watch(w, &w->listeners[i].source, EPOLLIN) < 0) {
-			w->listening = false;
-			timer_set(&w->timers, &w->accept_again, w->now_ms + CLIENT_WAIT_MS);
+			listeners_rest(w);
 			return;
 		}
 	}
+	if (endpoints_watch(w) < 0)
+		listeners_rest(w);
 }
 
 void listeners_pause(struct worker *w)
 {
+	if (!w->listening)
+		return;
 	w->listening = false;
+	endpoints_unwatch(w);
 	for (size_t i = 0; i < w->n_listeners; i++)
 		(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->listeners[i].source.fd, NULL);
 }

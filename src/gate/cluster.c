@@ -45,7 +45,7 @@ static struct gate_cluster *cluster_new(struct worker *w, uint32_t id)
 	list_init(&c->upstreams);
 	list_init(&c->connections);
 	list_init(&c->names);
-	list_init(&c->changed);
+	list_init(&c->private_names);
 	w->clusters[id] = c;
 	return c;
 }
@@ -124,7 +124,7 @@ struct gate_cluster *cluster_refresh(struct worker *w, uint32_t id)
 	if (r < 0) {
 		if (r != -ERR_NOT_FOUND) {
 			count(w, tables_unreadable_total);
-			event_tables(w, id);
+			event_tables(w, id, NULL);
 		}
 		/* Not there: upstreams are let go. Damaged: they stay for the connections that are open. */
 		if (c && r == -ERR_NOT_FOUND)
@@ -167,7 +167,8 @@ void clusters_done(struct worker *w)
 		struct gate_cluster *c = w->clusters[id];
 		if (!c)
 			continue;
-		assert(list_is_empty(&c->connections) && list_is_empty(&c->names));
+		assert(list_is_empty(&c->connections) && list_is_empty(&c->names) &&
+		       list_is_empty(&c->private_names));
 		list_foreach (it, &c->upstreams)
 			upstream_free(w, container_of(it, struct gate_upstream, node));
 		free(c);
@@ -177,11 +178,11 @@ void clusters_done(struct worker *w)
 	w->n_clusters = 0;
 }
 
-struct gate_name *cluster_name_get(struct gate_cluster *c, const char *name, size_t len)
+struct gate_name *cluster_name_get(struct list *names, const char *name, size_t len)
 {
 	int looked = 0;
 
-	list_foreach (it, &c->names) {
+	list_foreach (it, names) {
 		struct gate_name *n = container_of(it, struct gate_name, node);
 		if (looked++ == NAMES_SHARED)
 			break;
@@ -198,7 +199,7 @@ struct gate_name *cluster_name_get(struct gate_cluster *c, const char *name, siz
 	memcpy(n->text, name, len);
 	n->text[len] = '\0';
 	list_init(&n->node);
-	list_append(&c->names, &n->node);
+	list_append(names, &n->node);
 	return n;
 }
 

@@ -15,8 +15,8 @@ struct gate_cluster *cluster_find(struct worker *w, uint32_t id);
 void clusters_load(struct worker *w);
 void clusters_done(struct worker *w);
 
-/* A shared copy of the name for a connection of c; NULL if out of memory. */
-struct gate_name *cluster_name_get(struct gate_cluster *c, const char *name, size_t len);
+/* A shared copy of the name (empty: none) in a cluster's names or private_names; NULL if out of memory. */
+struct gate_name *cluster_name_get(struct list *names, const char *name, size_t len);
 void cluster_name_put(struct gate_name *n);
 
 /*

@@ -2,6 +2,7 @@
 #include "gate/connection.h"
 
 #include "gate/cluster.h"
+#include "gate/endpoint.h"
 #include "gate/events.h"
 #include "gate/judge.h"
 #include "gate/relay.h"
@@ -95,6 +96,9 @@ static void connection_end(struct worker *w, struct connection *c, bool reset)
 		cluster_left(w, c);
 	side_close(&c->side[0], reset);
 	side_close(&c->side[1], reset);
+	if (c->endpoint)
+		endpoint_put(w, c->endpoint);
+	c->endpoint = NULL;
 	c->state = CONN_DEAD;
 	count_set(w, GATE_connections, --w->n_connections);
 	/* Still in the run queue: it is reaped when the queue has let go of it. */
@@ -176,32 +180,50 @@ static enum gate_reason limits_take(struct worker *w, struct connection *c)
 	enum quota_result q = QUOTA_OK;
 
 	if (r->max_connections) {
-		q = quota_get(&w->quota, r->id, NULL, r->max_connections, &c->quota_cluster);
+		q = quota_get(&w->quota, r->id, 0, NULL, r->max_connections, &c->quota_cluster);
 		if (q == QUOTA_LIMIT)
 			return REASON_CLUSTER_LIMIT;
 	}
 	if (q == QUOTA_OK && r->max_per_source) {
-		q = quota_get(&w->quota, r->id, &c->source, r->max_per_source, &c->quota_source);
+		q = quota_get(&w->quota, r->id, c->endpoint ? c->endpoint->network : 0, &c->source,
+			      r->max_per_source, &c->quota_source);
 		if (q == QUOTA_LIMIT)
 			return REASON_SOURCE_LIMIT;
 	}
 	return q == QUOTA_FULL ? REASON_QUOTA_FULL : REASON_NONE;
 }
 
-/* The name is known: judge, and only then look for an upstream. */
+/* The cluster that it wants, by its name or by the private address, and what that says of sources. */
+static enum gate_reason way_find(struct worker *w, const struct connection *c, const char *name,
+				 size_t len, struct gate_cluster **ret_cluster,
+				 struct judgement *ret_judgement)
+{
+	enum gate_reason reason;
+
+	if (c->endpoint)
+		return judge_endpoint(w, c->endpoint, ret_cluster, ret_judgement);
+	if (!len)
+		return REASON_NO_NAME;
+	reason = judge_name(w, name, len, ret_cluster);
+	if (reason == REASON_NONE)
+		judge_begin(w, *ret_cluster, ret_judgement);
+	return reason;
+}
+
+/* The ClientHello is there: judge, and only then look for an upstream. */
 static void hello_judge(struct worker *w, struct connection *c, const char *name, size_t len)
 {
 	struct gate_cluster *cluster = NULL;
 	struct judgement judgement;
-	enum gate_reason reason = judge_name(w, name, len, &cluster);
+	enum gate_reason reason = way_find(w, c, name, len, &cluster, &judgement);
 
 	if (reason != REASON_NONE) {
-		connection_refuse(w, c, reason, name, len);
+		connection_refuse(w, c, reason, len ? name : NULL, len);
 		return;
 	}
-	judge_begin(w, cluster, &judgement);
 	reason = judge_source(&judgement, &c->source);
-	c->name = cluster_name_get(cluster, name, len);
+	c->name = cluster_name_get(c->endpoint ? &cluster->private_names : &cluster->names, name,
+				   len);
 	if (!c->name)
 		reason = REASON_TABLES;
 	/* From here on it is the cluster's, and any end of it is counted there. */
@@ -267,10 +289,7 @@ static void hello_take(struct worker *w, struct connection *c)
 	case WIRE_DONE:
 		break;
 	}
-	if (!hello.name_len)
-		connection_refuse(w, c, REASON_NO_NAME, NULL, 0);
-	else
-		hello_judge(w, c, hello.name, hello.name_len);
+	hello_judge(w, c, hello.name, hello.name_len);
 }
 
 void connection_hello(struct worker *w, struct connection *c)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/dump.h"
 
+#include "gate/endpoint.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +57,10 @@ static void connection_dump(struct worker *w, struct dump *d, const struct conne
 	r.state = state[c->state];
 	if (c->cluster)
 		r.cluster = c->cluster->id;
+	if (c->endpoint) {
+		r.local = c->endpoint->addr;
+		r.network = c->endpoint->network;
+	}
 	if (c->upstream) {
 		r.upstream = c->upstream->addr;
 		r.upstream_port = c->upstream->port;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "gate/events.h"
 
+#include "gate/endpoint.h"
 #include "proc/msg.h"
 
 #include <string.h>
@@ -40,6 +41,14 @@ static struct gate_event *event_new(struct worker *w, enum gate_event_kind kind,
 	return e;
 }
 
+static void event_way(struct gate_event *e, const struct gate_endpoint *endpoint)
+{
+	if (!endpoint)
+		return;
+	e->local = endpoint->addr;
+	e->network = endpoint->network;
+}
+
 void event_connection(struct worker *w, enum gate_event_kind kind, const struct connection *c,
 		      enum gate_reason reason, const char *name, size_t name_len)
 {
@@ -51,6 +60,7 @@ void event_connection(struct worker *w, enum gate_event_kind kind, const struct 
 	e->source = c->source;
 	e->source_port = c->source_port;
 	e->cluster = c->cluster ? c->cluster->id : 0;
+	event_way(e, c->endpoint);
 	if (c->upstream) {
 		e->peer = c->upstream->addr;
 		e->peer_port = c->upstream->port;
@@ -75,12 +85,14 @@ void event_upstream(struct worker *w, enum gate_event_kind kind, const struct ga
 	e->peer_port = u->port;
 }
 
-void event_tables(struct worker *w, uint32_t cluster)
+void event_tables(struct worker *w, uint32_t cluster, const struct gate_endpoint *endpoint)
 {
 	struct gate_event *e = event_new(w, GATE_EVENT_TABLES, REASON_TABLES);
 
-	if (e)
-		e->cluster = cluster;
+	if (!e)
+		return;
+	e->cluster = cluster;
+	event_way(e, endpoint);
 }
 
 void event_descriptors(struct worker *w)

@@ -12,6 +12,7 @@
 void event_connection(struct worker *w, enum gate_event_kind kind, const struct connection *c,
 		      enum gate_reason reason, const char *name, size_t name_len);
 void event_upstream(struct worker *w, enum gate_event_kind kind, const struct gate_upstream *u);
-void event_tables(struct worker *w, uint32_t cluster);
+/* What is damaged: a cluster's record, a private address's, or (0, NULL) all. */
+void event_tables(struct worker *w, uint32_t cluster, const struct gate_endpoint *endpoint);
 void event_descriptors(struct worker *w);
 void events_flush(struct worker *w);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "gate/accept.h"
 #include "gate/cluster.h"
+#include "gate/endpoint.h"
 #include "gate/link.h"
 #include "gate/worker.h"
 #include "proc/msg.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -24,6 +26,12 @@ struct gate_setup {
 	uint32_t index, n_gates;
 	int control_fd, counters_fd, quota_fd;
 	bool started, go;
+	/* What was said of private addresses, in that order. */
+	struct setup_endpoint {
+		struct msg_endpoint place;
+		int fd; /* -1: gone */
+	} * endpoints;
+	size_t n_endpoints;
 };
 
 static int message_wait(int fd, struct msg *ret_msg)
@@ -36,6 +44,36 @@ static int message_wait(int fd, struct msg *ret_msg)
 		if (poll(&p, 1, -1) < 0 && errno != EINTR)
 			return -errno;
 	}
+}
+
+static int endpoint_keep(struct gate_setup *s, const struct msg_endpoint *place, int fd)
+{
+	/* Grown by doubling: there may be thousands. */
+	if ((s->n_endpoints & (s->n_endpoints - 1)) == 0) {
+		size_t n = s->n_endpoints ? s->n_endpoints * 2 : 1;
+		void *grown = reallocarray(s->endpoints, n, sizeof *s->endpoints);
+		if (!grown) {
+			if (fd >= 0)
+				close(fd);
+			return -ENOMEM;
+		}
+		s->endpoints = grown;
+	}
+	s->endpoints[s->n_endpoints++] = (struct setup_endpoint){*place, fd};
+	return 0;
+}
+
+static void endpoints_give(struct gate_setup *s, struct worker *w)
+{
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		if (s->endpoints[i].fd >= 0)
+			endpoint_listen(w, &s->endpoints[i].place, s->endpoints[i].fd);
+		else
+			endpoint_close(w, &s->endpoints[i].place);
+	}
+	free(s->endpoints);
+	s->endpoints = NULL;
+	s->n_endpoints = 0;
 }
 
 /* Listeners are kept here until there is a worker to have them. */
@@ -71,6 +109,12 @@ static int setup_receive(int parent_fd, struct gate_setup *s, struct setup_liste
 				take_fd(&received.fds[0]), b->addr, (uint16_t)b->port};
 			break;
 		}
+		case MSG_ENDPOINT:
+			r = endpoint_keep(s, received.body, take_fd(&received.fds[0]));
+			break;
+		case MSG_ENDPOINT_GONE:
+			r = endpoint_keep(s, received.body, -1);
+			break;
 		case MSG_CONTROL_LINK:
 			close(s->control_fd);
 			s->control_fd = take_fd(&received.fds[0]);
@@ -84,6 +128,8 @@ static int setup_receive(int parent_fd, struct gate_setup *s, struct setup_liste
 			break;
 		}
 		msg_done(&received);
+		if (r < 0)
+			return r;
 	}
 	return s->started && s->n_gates && s->n_gates <= GATES_MAX && s->index < s->n_gates
 		       ? 0
@@ -176,6 +222,7 @@ int gate_main(const struct options *o, int parent_fd)
 		if (listener_add(&worker, listeners[i].fd, &listeners[i].addr, listeners[i].port) <
 		    0)
 			return 1;
+	endpoints_give(&setup, &worker);
 	serve(&worker, setup.control_fd);
 	worker_done(&worker);
 	tables_close(tables);

@@ -2,11 +2,14 @@
 #include "gate/link.h"
 
 #include "base/log.h"
+#include "gate/accept.h"
 #include "gate/dump.h"
+#include "gate/endpoint.h"
 #include "gate/sweep.h"
 #include "proc/msg.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 static struct msg received; /* large; one at a time */
@@ -71,22 +74,76 @@ void link_control(struct worker *w, int fd)
 	sweep_hello(w);
 }
 
+static void parent_message(struct worker *w, struct msg *m)
+{
+	switch (m->type) {
+	case MSG_STOP_GATE:
+		w->stopping = true;
+		break;
+	case MSG_CONTROL_LINK:
+		link_control(w, take_fd(&m->fds[0]));
+		break;
+	case MSG_ENDPOINT:
+		endpoint_listen(w, m->body, take_fd(&m->fds[0]));
+		break;
+	case MSG_ENDPOINT_GONE:
+		endpoint_close(w, m->body);
+		break;
+	default:
+		break; /* what belongs before GO, and says nothing now */
+	}
+}
+
+/* A message whose descriptor finds no room is lost: let it wait in the queue instead. */
+static bool descriptor_is_free(const struct worker *w)
+{
+	int fd = fcntl(w->epoll, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static void parent_watch(struct worker *w, uint32_t events)
+{
+	struct epoll_event ev = {.events = events,
+				 .data.u64 = (uint64_t)(uintptr_t)&w->parent | TAG_SOURCE};
+
+	(void)epoll_ctl(w->epoll, EPOLL_CTL_MOD, w->parent.fd, &ev);
+}
+
 static void parent_ready(struct worker *w, struct source *s, uint32_t events)
 {
 	int r;
 
-	while ((r = msg_recv(s->fd, ROLE_PARENT, ROLE_GATE, &received)) != -EAGAIN) {
+	for (;;) {
+		if (!descriptor_is_free(w)) {
+			w->parent_waits = true;
+			parent_watch(w, 0);
+			listeners_rest(w);
+			return;
+		}
+		r = msg_recv(s->fd, ROLE_PARENT, ROLE_GATE, &received);
+		if (r == -EAGAIN)
+			return;
 		if (r < 0) {
 			/* Without a parent nobody would restart or stop us. */
 			w->stopping = true;
 			return;
 		}
-		if (received.type == MSG_STOP_GATE)
-			w->stopping = true;
-		else if (received.type == MSG_CONTROL_LINK)
-			link_control(w, take_fd(&received.fds[0]));
+		parent_message(w, &received);
 		msg_done(&received);
 	}
+}
+
+void link_resume(struct worker *w)
+{
+	if (!w->parent_waits)
+		return;
+	w->parent_waits = false;
+	parent_watch(w, EPOLLIN | EPOLLRDHUP);
+	parent_ready(w, &w->parent, EPOLLIN);
 }
 
 int link_parent(struct worker *w, int fd)

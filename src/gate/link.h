@@ -7,3 +7,5 @@
 /* Take over the link to control; an older one is closed. Says hello. */
 void link_control(struct worker *w, int fd);
 int link_parent(struct worker *w, int fd) _must_check_;
+/* Take the parent's messages again, if they wait for descriptors. */
+void link_resume(struct worker *w);

@@ -47,17 +47,19 @@ void quota_init(struct quota *q, void *map, uint32_t n_gates, uint32_t self)
 	}
 }
 
-static uint64_t quota_tag(const struct quota *q, uint32_t cluster, const struct addr *source)
+static uint64_t quota_tag(const struct quota *q, uint32_t cluster, uint32_t network,
+			  const struct addr *source)
 {
 	struct {
 		struct addr source;
-		uint64_t cluster;
+		uint32_t cluster, network;
 	} key;
 
 	memset(&key, 0, sizeof key);
 	if (source)
 		key.source = *source;
 	key.cluster = cluster;
+	key.network = network;
 	uint64_t tag = XXH3_64bits_withSeed(&key, sizeof key, q->secret);
 	return tag ? tag : 1;
 }
@@ -88,10 +90,10 @@ static uint32_t bucket_find(struct quota *q, uint32_t first, uint64_t tag)
 	return QUOTA_NONE;
 }
 
-enum quota_result quota_get(struct quota *q, uint32_t cluster, const struct addr *source,
-			    uint32_t limit, uint32_t *ret_slot)
+enum quota_result quota_get(struct quota *q, uint32_t cluster, uint32_t network,
+			    const struct addr *source, uint32_t limit, uint32_t *ret_slot)
 {
-	uint64_t tag = quota_tag(q, cluster, source);
+	uint64_t tag = quota_tag(q, cluster, network, source);
 	uint32_t first = (uint32_t)(tag >> 20) % (QUOTA_SLOTS / BUCKET_SLOTS) * BUCKET_SLOTS;
 	uint32_t slot = bucket_find(q, first, tag);
 

@@ -31,9 +31,9 @@ enum quota_result { QUOTA_OK, QUOTA_LIMIT, QUOTA_FULL };
 void quota_init(struct quota *q, void *map, uint32_t n_gates, uint32_t self);
 
 /*
- * Take a place under the limit (> 0) for a cluster, or for a source of it (source not NULL). *ret_slot is given back with
- * quota_put().
+ * Take a place under the limit (> 0) for a cluster, or for a source of it (source not NULL) in a network (0: the internet),
+ * as two networks may use the same addresses. *ret_slot is given back with quota_put().
  */
-enum quota_result quota_get(struct quota *q, uint32_t cluster, const struct addr *source,
-			    uint32_t limit, uint32_t *ret_slot);
+enum quota_result quota_get(struct quota *q, uint32_t cluster, uint32_t network,
+			    const struct addr *source, uint32_t limit, uint32_t *ret_slot);
 void quota_put(struct quota *q, uint32_t slot); /* QUOTA_NONE is fine */

@@ -3,6 +3,7 @@
 
 #include "gate/cluster.h"
 #include "gate/connection.h"
+#include "gate/endpoint.h"
 #include "gate/events.h"
 #include "gate/judge.h"
 #include "proc/msg.h"
@@ -26,12 +27,30 @@ static void drain_end(struct worker *w, struct connection *c)
 	count_add(w, GATE_draining, UINT64_MAX); /* one less */
 }
 
+/* The endpoint decides, whatever name was asked for. Its record is read once for all connections of the sweep. */
+static enum gate_reason private_judge(struct worker *w, struct connection *c)
+{
+	struct gate_endpoint *e = c->endpoint;
+
+	if (e->swept != w->sweeps) {
+		e->leads_to = NULL;
+		(void)judge_endpoint(w, e, &e->leads_to, &e->judgement);
+		e->swept = w->sweeps;
+	}
+	if (e->judgement.reason == REASON_NONE && e->leads_to != c->cluster)
+		return REASON_PRIVATE_OFF;
+	return judge_source(&e->judgement, &c->source);
+}
+
 static void connection_judge(struct worker *w, struct connection *c, const struct judgement *j)
 {
-	enum gate_reason reason = (enum gate_reason)c->name->reason;
+	enum gate_reason reason = REASON_NONE;
 
-	if (reason == REASON_NONE)
-		reason = judge_source(j, &c->source);
+	if (c->endpoint)
+		reason = private_judge(w, c);
+	else
+		reason = c->name->reason ? (enum gate_reason)c->name->reason
+					 : judge_source(j, &c->source);
 	w->sweep.judged++;
 	count(w, judged_total);
 	if (reason == REASON_NONE) {
@@ -45,7 +64,7 @@ static void connection_judge(struct worker *w, struct connection *c, const struc
 	}
 }
 
-/* Do the names by which connections came still lead to this cluster? */
+/* Do the names by which public connections came still lead to this cluster? */
 static void names_judge(struct worker *w, struct gate_cluster *c)
 {
 	list_foreach (it, &c->names) {
@@ -63,10 +82,13 @@ static int cluster_judge(uint32_t id, void *arg)
 	struct worker *w = arg;
 	struct judgement judgement;
 
-	(void)cluster_refresh(w, id); /* also one never met: its health checks begin */
+	/* Also one never met: its health checks begin. The id of a router is that of no cluster, and nothing comes of it. */
+	(void)cluster_refresh(w, id);
 	struct gate_cluster *c = cluster_find(w, id);
-	if (!c || list_is_empty(&c->connections))
+	/* Several generations, or one with several reasons, may name it. */
+	if (!c || c->swept == w->sweeps || list_is_empty(&c->connections))
 		return 0;
+	c->swept = w->sweeps;
 	names_judge(w, c);
 	judge_begin(w, c, &judgement);
 	list_foreach (it, &c->connections)
@@ -87,6 +109,7 @@ void sweep_begin(struct worker *w)
 	struct tables_snapshot *s;
 
 	w->bell = false;
+	w->sweeps++;
 	assert(!w->snapshot);
 	s = worker_snapshot(w);
 	if (!s)

@@ -4,8 +4,10 @@
 #include "gate/accept.h"
 #include "gate/cluster.h"
 #include "gate/connection.h"
+#include "gate/endpoint.h"
 #include "gate/events.h"
 #include "gate/health.h"
+#include "gate/link.h"
 #include "gate/relay.h"
 #include "gate/sweep.h"
 
@@ -17,20 +19,26 @@
 
 #define PROBE_WAIT_MS 10 /* while checks wait for their turn */
 
-static uint32_t connections_max(const struct options *o)
+/* With a very low limit half of it serves. */
+static uint64_t descriptors_max(const struct options *o)
 {
 	struct rlimit limit;
 	uint64_t reserved = RESERVED_FDS + 2ull * o->pipes_max + PROBES_PER_SECOND;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		limit.rlim_cur = 1024;
-	/* Two descriptors a connection. With a very low limit half of it serves. */
-	uint64_t room =
-		limit.rlim_cur > 2 * reserved ? limit.rlim_cur - reserved : limit.rlim_cur / 2;
-	uint64_t max = room / 2 ? room / 2 : 1;
-	if (o->max_connections && o->max_connections < max)
-		max = o->max_connections;
-	return max < UINT32_MAX ? (uint32_t)max : UINT32_MAX;
+	return limit.rlim_cur > 2 * reserved ? limit.rlim_cur - reserved : limit.rlim_cur / 2;
+}
+
+void worker_room(struct worker *w)
+{
+	uint64_t taken = w->endpoints.n_listening, wanted = w->options->max_connections;
+	uint64_t room = w->descriptors > taken ? w->descriptors - taken : 0;
+	uint64_t max = room / 2 ? room / 2 : 1; /* two descriptors a connection */
+
+	if (wanted && wanted < max)
+		max = wanted;
+	w->max_connections = max < UINT32_MAX ? (uint32_t)max : UINT32_MAX;
 }
 
 int worker_init(struct worker *w, const struct options *o, uint32_t index, uint32_t n_gates,
@@ -53,7 +61,8 @@ int worker_init(struct worker *w, const struct options *o, uint32_t index, uint3
 	timer_init(&w->accept_again, TIMER_ACCEPT);
 	pipes_init(&w->pipes, o->pipes_max);
 	quota_init(&w->quota, quota_map, n_gates, index);
-	w->max_connections = connections_max(o);
+	w->descriptors = descriptors_max(o);
+	worker_room(w);
 	for (int i = 0; i < GATE_COUNTER_COUNT; i++)
 		if (gate_counter_is_gauge((enum gate_counter)i))
 			count_set(w, (enum gate_counter)i, 0);
@@ -120,6 +129,7 @@ void worker_done(struct worker *w)
 	all_close(w);
 	run_queue(w);
 	connections_reap(w);
+	gate_endpoints_done(w);
 	clusters_done(w);
 	upstreams_reap(w);
 	pipes_done(&w->pipes);
@@ -151,7 +161,7 @@ struct tables_snapshot *worker_snapshot(struct worker *w)
 		w->snapshot = tables_acquire(w->tables);
 		if (!w->snapshot) {
 			count(w, tables_unreadable_total);
-			event_tables(w, 0);
+			event_tables(w, 0, NULL);
 		}
 	}
 	return w->snapshot;
@@ -196,6 +206,7 @@ static void timer_fired(struct timer *t, void *arg)
 					     struct gate_upstream, probe));
 		return;
 	case TIMER_ACCEPT:
+		link_resume(w);
 		listeners_start(w);
 		return;
 	}
@@ -233,5 +244,6 @@ void worker_turn(struct worker *w, int timeout_ms)
 	events_flush(w);
 	count_set(w, GATE_pipes, w->pipes.count);
 	connections_reap(w);
+	endpoints_reap(w);
 	upstreams_reap(w);
 }

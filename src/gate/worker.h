@@ -56,6 +56,15 @@ struct listener {
 	uint16_t port;
 };
 
+/* Private addresses on which this gate listens, and those by which open connections came: endpoint.h. */
+struct endpoints {
+	struct gate_endpoint **slots; /* by network and address, chained */
+	uint32_t n_slots;	      /* a power of two; 0: none yet */
+	uint32_t n;
+	uint32_t n_listening;
+	struct gate_endpoint *dead; /* freed at the end of the batch */
+};
+
 /* One health check under way, or waiting for its turn. */
 struct probe {
 	struct source source;
@@ -93,8 +102,9 @@ struct gate_cluster {
 	struct tables_cluster record;
 	struct list upstreams; /* struct gate_upstream */
 	struct list connections;
-	struct list names;   /* struct gate_name */
-	struct list changed; /* in a sweep's list */
+	struct list names;	   /* struct gate_name */
+	struct list private_names; /* ... of private connections, which no name let in */
+	uint64_t swept;		   /* sweep that judged the connections last */
 	uint64_t admitted, refused, cut, bytes_up, bytes_down;
 	uint32_t n_connections;
 };
@@ -123,7 +133,7 @@ enum { READABLE_NO, READABLE_YES, READABLE_TO_EOF };
  *	                    any state, forbidden by a change ──▶ DOOMED ──reset───┘
  */
 enum conn_state {
-	CONN_PROXY,   /* from a trusted balancer: PROXY header not complete */
+	CONN_PROXY,   /* by a public listener from a trusted balancer: PROXY header not complete */
 	CONN_HELLO,   /* ClientHello not complete */
 	CONN_CONNECT, /* judged; TCP handshake with an upstream */
 	CONN_ANSWER, /* ClientHello sent, not a byte of answer: another upstream can still be tried */
@@ -145,6 +155,7 @@ struct connection {
 	struct connection *next; /* in the run queue or the dead list */
 	struct gate_cluster *cluster;
 	struct gate_upstream *upstream;
+	struct gate_endpoint *endpoint; /* by which it came; NULL: by a public listener */
 	struct gate_name *name;
 	struct hello_buffer *hello; /* until the first answer */
 	struct side side[2];	    /* 0 client, 1 upstream */
@@ -177,9 +188,11 @@ struct worker {
 	uint32_t index, n_gates;
 	int epoll;
 	struct source parent, control; /* links; control.fd is -1 while control is away */
+	bool parent_waits;	       /* messages of the parent, for descriptors to take theirs */
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_listeners;
-	bool listening; /* listeners are in the event loop */
+	struct endpoints endpoints;
+	bool listening; /* listeners and endpoints are in the event loop */
 	bool stopping;
 	struct timer accept_again;
 
@@ -189,6 +202,7 @@ struct worker {
 	uint64_t acked;			  /* ... and what it forbids has been reset */
 	uint64_t rung_ns;     /* when the bell of a generation not yet acknowledged came; 0: none */
 	struct msg_ack sweep; /* figures of the sweep under way */
+	uint64_t sweeps;      /* number of the sweep under way */
 	bool bell;
 
 	struct gate_cluster **clusters; /* by id; NULL if never met */
@@ -197,6 +211,7 @@ struct worker {
 	struct list hellos; /* oldest first */
 	struct list doomed;
 	uint32_t n_connections, n_hellos, max_connections;
+	uint64_t descriptors; /* for connections and private addresses */
 	struct connection *run, *dead;
 	uint64_t next_id;
 
@@ -242,5 +257,7 @@ int worker_watch(struct worker *w, struct source *s, uint32_t events) _must_chec
 void worker_unwatch(struct worker *w, struct source *s); /* and close */
 /* One batch; waits at most timeout_ms (-1: until something happens). */
 void worker_turn(struct worker *w, int timeout_ms);
+/* max_connections anew: private addresses take descriptors too. */
+void worker_room(struct worker *w);
 /* This batch's snapshot of the tables; NULL if it cannot be had. */
 struct tables_snapshot *worker_snapshot(struct worker *w);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/cluster.h"
 
+#include "model/field.h"
 #include "model/limits.h"
 #include "model/name.h"
+#include "model/private.h"
 #include "model/schema.h"
 
 #include <stdio.h>
@@ -33,21 +35,6 @@ void cluster_done(struct cluster *c)
 	free(c->server_names);
 	free(c->ca_pem);
 	*c = (struct cluster){0};
-}
-
-static int no_memory(struct err *e)
-{
-	return err_set(e, ERR_NOMEM, NULL, "out of memory");
-}
-
-/* Put "[i]" in front of the path of an error in a list. */
-static int under_index(struct err *e, size_t i, int r)
-{
-	char index[24];
-
-	snprintf(index, sizeof index, "[%zu]", i);
-	err_under(e, index);
-	return r;
 }
 
 /* --- name, upstreams -------------------------------------------------------------------------------------- */
@@ -136,7 +123,7 @@ static int upstreams_check(const json_t *v, void *arg, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		int r = upstream_add(c, i, json_array_get(v, i), e);
 		if (r < 0)
-			return under_index(e, i, r);
+			return field_under_index(e, i, r);
 	}
 	c->n_upstreams = n;
 	return 0;
@@ -157,11 +144,11 @@ static int server_name_add(struct cluster *c, const json_t *v, bool wildcard, st
 				       "\"%s\" is one of the cluster's names already", folded);
 	char **grown = reallocarray(c->server_names, c->n_server_names + 1, sizeof *grown);
 	if (!grown)
-		return no_memory(e);
+		return field_no_memory(e);
 	c->server_names = grown;
 	grown[c->n_server_names] = strdup(folded);
 	if (!grown[c->n_server_names])
-		return no_memory(e);
+		return field_no_memory(e);
 	c->n_server_names++;
 	return 0;
 }
@@ -190,74 +177,18 @@ static int names_check(const json_t *v, void *arg, struct err *e)
 		int r = json_is_string(item) ? server_name_add(c, item, true, e)
 					     : schema_wrong_type(e, NULL, SCHEMA_STRING, item);
 		if (r < 0)
-			return under_index(e, i, r);
+			return field_under_index(e, i, r);
 	}
 	return 0;
-}
-
-struct numbered_prefix {
-	struct prefix prefix;
-	uint32_t index;
-};
-
-static int numbered_cmp(const void *a, const void *b)
-{
-	const struct numbered_prefix *x = a, *y = b;
-	int r = prefix_cmp(&x->prefix, &y->prefix);
-
-	return r ? r : (x->index > y->index) - (x->index < y->index);
-}
-
-/* The first item, in the list's order, that repeats an earlier one. */
-static int duplicates_check(const struct prefix *ranges, size_t n, struct err *e)
-{
-	size_t first = SIZE_MAX, earlier = 0;
-	char text[PREFIX_TEXT_MAX];
-
-	_cleanup_free_ struct numbered_prefix *sorted = calloc(n ? n : 1, sizeof *sorted);
-	if (!sorted)
-		return no_memory(e);
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = (struct numbered_prefix){ranges[i], (uint32_t)i};
-	qsort(sorted, n, sizeof *sorted, numbered_cmp);
-	for (size_t i = 1; i < n; i++) {
-		if (prefix_cmp(&sorted[i - 1].prefix, &sorted[i].prefix) ||
-		    sorted[i].index >= first)
-			continue;
-		first = sorted[i].index;
-		earlier = sorted[i - 1].index;
-	}
-	if (first == SIZE_MAX)
-		return 0;
-	err_set(e, ERR_INVALID, NULL, "%s is in the list already, as item %zu",
-		prefix_format(&ranges[first], text), earlier);
-	return under_index(e, first, -ERR_INVALID);
 }
 
 static int ranges_check(const json_t *v, void *arg, struct err *e)
 {
 	struct cluster *c = ((struct parse *)arg)->c;
-	size_t n = json_array_size(v);
 
-	if (n > limit_get(LIMIT_RANGES))
-		return err_set(e, ERR_TOO_LARGE, NULL,
-			       "has %zu items; a cluster has at most %u ranges", n,
-			       limit_get(LIMIT_RANGES));
 	c->public_open = false;
-	c->ranges = calloc(n ? n : 1, sizeof *c->ranges);
-	if (!c->ranges)
-		return no_memory(e);
-	for (size_t i = 0; i < n; i++) {
-		const json_t *item = json_array_get(v, i);
-		int r = json_is_string(item)
-				? prefix_parse(json_string_value(item), json_string_length(item),
-					       &c->ranges[i], e)
-				: schema_wrong_type(e, NULL, SCHEMA_STRING, item);
-		if (r < 0)
-			return under_index(e, i, r);
-	}
-	c->n_ranges = n;
-	return duplicates_check(c->ranges, n, e);
+	return field_prefixes(v, limit_get(LIMIT_RANGES), "a cluster has", &c->ranges, &c->n_ranges,
+			      e);
 }
 
 static const struct schema_field public_fields[] = {
@@ -285,24 +216,6 @@ static int unsupported_word(const json_t *v, const char *const *words, const cha
 	return err_set(e, ERR_UNSUPPORTED, NULL,
 		       "%s is not built into this version, which would not enforce it; use none",
 		       what);
-}
-
-static int private_kind_check(const json_t *v, void *arg, struct err *e)
-{
-	static const char *const words[] = {"none", "interfaces", "private-link", "integrated",
-					    NULL};
-
-	return unsupported_word(v, words, "a private endpoint", e);
-}
-
-static const struct schema_field private_fields[] = {
-	{"kind", SCHEMA_STRING, false, private_kind_check},
-	{0},
-};
-
-static int private_check(const json_t *v, void *arg, struct err *e)
-{
-	return schema_check(v, private_fields, arg, e);
 }
 
 static int zone_check(const json_t *v, void *arg, struct err *e)
@@ -459,7 +372,12 @@ static int ca_check(const json_t *v, void *arg, struct err *e)
 			e, ERR_INVALID, NULL,
 			"must be one or more certificates in PEM (-----BEGIN CERTIFICATE-----)");
 	c->ca_pem = strdup(pem);
-	return c->ca_pem ? 0 : no_memory(e);
+	return c->ca_pem ? 0 : field_no_memory(e);
+}
+
+static int private_check(const json_t *v, void *arg, struct err *e)
+{
+	return private_section_check(v, e);
 }
 
 static const struct schema_field cluster_fields[] = {
@@ -493,11 +411,6 @@ int cluster_from_json(const json_t *doc, bool force, struct cluster *ret_cluster
 	int r = json_is_object(doc) ? schema_check(doc, cluster_fields, &p, e)
 				    : schema_wrong_type(e, NULL, SCHEMA_OBJECT, doc);
 
-	if (!r && !c.public_enabled && !force)
-		r = err_set(e, ERR_INVALID, "public.enabled",
-			    "false would leave no way in, since there is no private endpoint; to "
-			    "switch the "
-			    "cluster off all the same, pass --force (API: ?force=true)");
 	if (r < 0) {
 		cluster_done(&c);
 		return r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/kind.h"
 
+#include "model/body.h"
 #include "model/cluster.h"
 #include "model/name.h"
 #include "model/schema.h"
@@ -18,8 +19,45 @@ static int cluster_check(const json_t *doc, bool force, struct err *e)
 	return r;
 }
 
+/* The kinds of networks need no more than their reader, without a landscape to look names up in. */
+#define NET_KIND_CHECK(fn, kind)                                            \
+	static int fn##_check(const json_t *doc, bool force, struct err *e) \
+	{                                                                   \
+		void *body;                                                 \
+		int r = body_parse(kind, doc, NULL, NULL, &body, e);        \
+                                                                            \
+		if (r == 0)                                                 \
+			body_free(kind, body);                              \
+		return r;                                                   \
+	}
+NET_KIND_CHECK(network, OBJECT_NETWORK)
+NET_KIND_CHECK(subnet, OBJECT_SUBNET)
+NET_KIND_CHECK(route_table, OBJECT_ROUTE_TABLE)
+NET_KIND_CHECK(internet_gateway, OBJECT_INTERNET_GATEWAY)
+NET_KIND_CHECK(nat_gateway, OBJECT_NAT_GATEWAY)
+NET_KIND_CHECK(public_address, OBJECT_PUBLIC_ADDRESS)
+NET_KIND_CHECK(peering, OBJECT_PEERING)
+NET_KIND_CHECK(hub, OBJECT_HUB)
+NET_KIND_CHECK(site, OBJECT_SITE)
+NET_KIND_CHECK(security_group, OBJECT_SECURITY_GROUP)
+NET_KIND_CHECK(host, OBJECT_HOST)
+NET_KIND_CHECK(private_endpoint, OBJECT_PRIVATE_ENDPOINT)
+#undef NET_KIND_CHECK
+
 static const struct kind kinds[] = {
 	{"cluster", "clusters", cluster_check, cluster_fold_names},
+	{"network", "networks", network_check, NULL},
+	{"subnet", "subnets", subnet_check, NULL},
+	{"route-table", "route-tables", route_table_check, NULL},
+	{"internet-gateway", "internet-gateways", internet_gateway_check, NULL},
+	{"nat-gateway", "nat-gateways", nat_gateway_check, NULL},
+	{"public-address", "public-addresses", public_address_check, NULL},
+	{"peering", "peerings", peering_check, NULL},
+	{"hub", "hubs", hub_check, NULL},
+	{"site", "sites", site_check, NULL},
+	{"security-group", "security-groups", security_group_check, NULL},
+	{"host", "hosts", host_check, NULL},
+	{"private-endpoint", "private-endpoints", private_endpoint_check, NULL},
 };
 
 const struct kind *kind_find(const char *name_or_plural)
@@ -36,9 +74,11 @@ const struct kind *kind_at(size_t i)
 	return i < ARRAY_SIZE(kinds) ? &kinds[i] : NULL;
 }
 
+#define KINDS_TEXT_MAX 320 /* fits into a message with the rest of the sentence */
+
 static int kind_unknown(const json_t *kind, struct err *e)
 {
-	char all[200] = "", quoted[64];
+	char all[KINDS_TEXT_MAX] = "", quoted[64];
 	size_t used = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && used < sizeof(all); i++)

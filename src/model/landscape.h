@@ -96,7 +96,8 @@ int landscape_set_taken(struct landscape *l, const struct addr *taken, size_t n,
 void landscape_begin(struct landscape *l);
 /*
  * doc has passed its kind's own check (model/kind.h) and is of the object's final form but for addresses left open. id: 0 if
- * the store has not given one yet. 0, -ERR_NOMEM; -ERR_INVALID where the document does not parse after all.
+ * the store has not given one yet. Addresses that doc leaves open stay as the object has them at the same place, until
+ * landscape_allocate() decides. 0, -ERR_NOMEM; -ERR_INVALID where the document does not parse after all.
  */
 int landscape_put(struct landscape *l, enum object_kind kind, uint32_t id, const json_t *doc,
 		  struct object **ret_object, struct err *e) _must_check_;
@@ -113,7 +114,12 @@ int landscape_allocate(struct landscape *l, struct object *o, const json_t *befo
 /*
  * Every rule between objects: references lead to declared objects of the right network, address spaces do not overlap where
  * they must not, addresses are inside, free and not reserved, nothing that is in use is gone. On failure *ret_blame is the
- * object of the transaction that is at fault (NULL: none of them alone), and e->path is relative to its document.
+ * object of the transaction that is at fault (NULL: none of them alone), and e->path is relative to its document ("" for one
+ * that is deleted). A limit that is hit gives -ERR_TOO_LARGE, anything else -ERR_INVALID.
+ *
+ * force lets through a cluster without a way in, and the deletion of a cluster that approved private endpoints name: these stay
+ * declared as they are, lead nowhere (endpoint_view.is_enabled is false), and lead to a cluster of that name when there is one
+ * again. A caller that wants them disconnected puts them so in the same transaction.
  */
 int landscape_check(struct landscape *l, bool force, const struct object **ret_blame, struct err *e)
 	_must_check_;

@@ -8,12 +8,24 @@
 #include <stdint.h>
 
 /*        name             open      cloud  what */
-#define LIMITS(X)                                                                      \
-	X(LIMIT_RANGES, 1000000, 200,                                                  \
-	  "authorized ranges of one cluster (AKS: 200; EKS: 40, held by its own API)") \
-	X(LIMIT_CLUSTERS, 100000, 5000, "clusters")                                    \
-	X(LIMIT_UPSTREAMS, 16, 16, "upstreams of one cluster")                         \
-	X(LIMIT_NAMES, 64, 64, "server names of one cluster")
+#define LIMITS(X)                                                                                \
+	X(LIMIT_RANGES, 1000000, 200,                                                            \
+	  "authorized ranges of one cluster (AKS: 200; EKS: 40, held by its own API)")           \
+	X(LIMIT_CLUSTERS, 100000, 5000, "clusters")                                              \
+	X(LIMIT_UPSTREAMS, 16, 16, "upstreams of one cluster")                                   \
+	X(LIMIT_NAMES, 64, 64, "server names of one cluster")                                    \
+	X(LIMIT_NETWORKS, 100000, 1000, "networks (Azure: 1,000 of a subscription)")             \
+	X(LIMIT_SUBNETS, 10000, 200, "subnets of one network (AWS)")                             \
+	X(LIMIT_ROUTES, 10000, 50, "routes of one route table or hub (AWS)")                     \
+	X(LIMIT_RULES, 1000, 60, "rules of one security group in each direction (AWS)")          \
+	X(LIMIT_RULE_RANGES, 10000, 60, "ranges of one rule of a security group")                \
+	X(LIMIT_RULE_GROUPS, 64, 60, "groups that one rule of a security group names")           \
+	X(LIMIT_GROUPS_EACH, 16, 5, "security groups of one host or endpoint (AWS)")             \
+	X(LIMIT_PEERINGS, 10000, 125, "peerings of one network (AWS, raised as far as it goes)") \
+	X(LIMIT_ATTACHMENTS, 100000, 5000, "attachments of one hub (AWS)")                       \
+	X(LIMIT_CONNECTIONS, 10000, 50, "connections of one site (AWS: 50 VPN connections)")     \
+	X(LIMIT_PLACEMENTS, 16, 16, "placements of one cluster")                                 \
+	X(LIMIT_HOSTS, 1000000, 65536, "hosts of one network or site (Azure)")
 
 enum limit {
 #define X(name, open, cloud, what) name,

@@ -93,6 +93,7 @@ struct route {
 	struct prefix to;
 	enum route_via via;
 	struct object *target; /* of the kind that via says; NULL for VIA_DROP */
+	uint32_t index;	       /* in the document's list */
 };
 
 struct route_table {

@@ -13,6 +13,7 @@ static const char *type_text(enum schema_type t)
 		[SCHEMA_STRING] = "a string",	 [SCHEMA_BOOL] = "true or false",
 		[SCHEMA_INTEGER] = "an integer", [SCHEMA_NUMBER] = "a number",
 		[SCHEMA_OBJECT] = "an object",	 [SCHEMA_LIST] = "a list",
+		[SCHEMA_ANY] = "a value",
 	};
 
 	return text[t];
@@ -33,6 +34,8 @@ static bool type_is(enum schema_type t, const json_t *v)
 		return json_is_object(v);
 	case SCHEMA_LIST:
 		return json_is_array(v);
+	case SCHEMA_ANY:
+		return !json_is_null(v);
 	}
 	return false;
 }

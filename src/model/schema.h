@@ -17,6 +17,7 @@ enum schema_type {
 	SCHEMA_NUMBER,
 	SCHEMA_OBJECT,
 	SCHEMA_LIST,
+	SCHEMA_ANY, /* the check decides */
 };
 
 struct schema_field {

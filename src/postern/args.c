@@ -245,6 +245,12 @@ static int check_words(const struct args *a, struct err *e)
 	return 0;
 }
 
+/* What follows is somebody else's command line; options, and a "--", may still stand before it. */
+static bool is_rest(const struct args *a)
+{
+	return a->command && a->command->has_rest && a->n_words == a->command->max_words;
+}
+
 int args_parse(int argc, char **argv, struct args *ret_args, struct err *e)
 {
 	bool options = true;
@@ -252,16 +258,20 @@ int args_parse(int argc, char **argv, struct args *ret_args, struct err *e)
 
 	*ret_args = (struct args){0};
 	for (int i = 1; rc == 0 && i < argc; i++) {
-		if (options && strcmp(argv[i], "--") == 0)
+		if (options && strcmp(argv[i], "--") == 0) {
 			options = false;
-		else if (options && argv[i][0] == '-' && argv[i][1])
+		} else if (options && argv[i][0] == '-' && argv[i][1]) {
 			rc = take_option(ret_args, argc, argv, &i, e);
-		else if (!ret_args->command)
+		} else if (!ret_args->command) {
 			rc = take_command(ret_args, argc, argv, &i, e);
-		else if (ret_args->n_words == ARGS_MAX)
+		} else if (is_rest(ret_args)) {
+			ret_args->rest = argv + i;
+			break;
+		} else if (ret_args->n_words == ARGS_MAX) {
 			rc = err_set(e, ERR_USAGE, NULL, "more than %d words", ARGS_MAX);
-		else
+		} else {
 			ret_args->words[ret_args->n_words++] = argv[i];
+		}
 	}
 	if (rc == 0 && ret_args->command && !args_has(ret_args, "help"))
 		rc = check_words(ret_args, e);

@@ -27,6 +27,7 @@ struct args {
 	size_t n_given;
 	const char *words[ARGS_MAX];
 	size_t n_words;
+	char **rest; /* a command that runs another: what stands behind its own words, ends with NULL; NULL: nothing */
 };
 
 /* 0 or -ERR_USAGE. The number of words is not checked when --help is among the options. */

@@ -66,7 +66,8 @@ static int put_upstreams(json_t *patch, const char *text, struct err *e)
 	return rc;
 }
 
-static int put_allow(json_t *patch, const char *text, struct err *e)
+static int put_allow(json_t *patch, const char *side, const char *option, const char *text,
+		     struct err *e)
 {
 	json_t *ranges = NULL;
 	int rc = 0;
@@ -76,15 +77,24 @@ static int put_allow(json_t *patch, const char *text, struct err *e)
 	else if (strcmp(text, "none") == 0)
 		ranges = json_array();
 	else
-		rc = ranges_split(text, "--allow", &ranges, e);
+		rc = ranges_split(text, option, &ranges, e);
 	if (rc == 0)
-		json_object_set_new(sub_object(patch, "public"), "ranges", ranges);
+		json_object_set_new(sub_object(patch, side), "ranges", ranges);
 	return rc;
 }
 
 static void put_count(json_t *o, const char *key, const char *text)
 {
 	json_object_set_new(o, key, json_integer(strtoll(text, NULL, 10)));
+}
+
+static void put_switch(const struct args *a, const char *side, json_t *patch)
+{
+	const char *v = args_get(a, side);
+
+	if (v)
+		json_object_set_new(sub_object(patch, side), "enabled",
+				    json_boolean(strcmp(v, "on") == 0));
 }
 
 /* Everything that needs no look at what is there. */
@@ -94,12 +104,13 @@ static int make_patch(const struct args *a, json_t *patch, struct err *e)
 	int rc = 0;
 
 	if ((v = args_get(a, "allow")))
-		rc = put_allow(patch, v, e);
+		rc = put_allow(patch, "public", "--allow", v, e);
+	if (rc == 0 && (v = args_get(a, "private-allow")))
+		rc = put_allow(patch, "private", "--private-allow", v, e);
 	if (rc == 0 && (v = args_get(a, "upstream")))
 		rc = put_upstreams(patch, v, e);
-	if ((v = args_get(a, "public")))
-		json_object_set_new(sub_object(patch, "public"), "enabled",
-				    json_boolean(strcmp(v, "on") == 0));
+	put_switch(a, "public", patch);
+	put_switch(a, "private", patch);
 	if ((v = args_get(a, "drain")))
 		put_count(patch, "drain", v);
 	if ((v = args_get(a, "max-connections")))

@@ -38,11 +38,12 @@ static const struct option_def globals[] = {
 static const struct command commands[] = {
 	{
 		.name = "apply", .group = CHANGE, .words = "", .also = "create put replace set update push",
-		.summary = "Declare clusters: make them as the documents say",
+		.summary = "Declare clusters and networks: make them as the documents say",
 		.about =
 			"Creates what is new, updates what differs, leaves the rest alone. All documents of one\n"
 			"call are one change: all are accepted, or none is. A document replaces the whole object:\n"
-			"a field that is left out goes back to its default.\n\n"
+			"a field that is left out goes back to its default; addresses that the daemon chose stay.\n"
+			"Documents may refer to each other in any order.\n\n"
 			"The command comes back when every gate enforces the change, on new connections and on\n"
 			"those already open; connections that it forbids have been cut by then.",
 		.examples =
@@ -68,10 +69,12 @@ static const struct command commands[] = {
 		.summary = "Delete an object, or those that documents name",
 		.about =
 			"Nothing is asked: connections of a deleted cluster are cut at once. Of documents given by\n"
-			"-f only kind and name count, and either all of them are deleted or none is.",
+			"-f only kind and name count, and either all of them are deleted or none is. What another\n"
+			"object refers to is deleted only together with that one.",
 		.examples =
 			"  postern delete cluster prod\n"
-			"  postern delete -f clusters/\n",
+			"  postern delete host web\n"
+			"  postern delete -f landscape/               all of it, in any order\n",
 		.max_words = 2, .run = delete_run,
 		.options = {OPTION_INPUT, OPTION_FORCE, OPTION_WAIT},
 	}, {
@@ -85,6 +88,7 @@ static const struct command commands[] = {
 			"  postern cluster set prod --add-allow 198.51.100.7 --remove-allow 203.0.113.0/24\n"
 			"  postern cluster set prod --allow all       open to every source again\n"
 			"  postern cluster set prod --public off --force\n"
+			"  postern cluster set prod --private on --private-allow 10.0.0.0/16\n"
 			"  postern cluster set prod --upstream 10.0.0.5,10.0.0.6:6443 --drain 30\n",
 		.min_words = 1, .max_words = 1, .run = cluster_set_run,
 		.options = {
@@ -92,6 +96,8 @@ static const struct command commands[] = {
 			{"add-allow", 0, OPTION_TEXT, "P,P...", "authorize these prefixes too; repeatable"},
 			{"remove-allow", 0, OPTION_TEXT, "P,P...", "no longer authorize these prefixes; repeatable"},
 			{"public", 0, OPTION_CHOICE, "on|off", "the public endpoint"},
+			{"private", 0, OPTION_CHOICE, "on|off", "the cluster's private addresses; they stay its own"},
+			{"private-allow", 0, OPTION_TEXT, "P,P...|all|none", "who may use them, besides what security groups say"},
 			{"drain", 0, OPTION_COUNT, "SECONDS", "how long a connection that a change forbids may go on"},
 			{"upstream", 0, OPTION_TEXT, "A[:P],...", "the API servers; the port is 6443 unless given"},
 			{"max-connections", 0, OPTION_COUNT, "N", "connections of the cluster at once (0: no limit)"},
@@ -99,23 +105,27 @@ static const struct command commands[] = {
 			{"proxy-protocol", 0, OPTION_CHOICE, "off|v2", "tell the upstream the client's address"},
 			OPTION_FORCE, OPTION_WAIT},
 	}, {
-		.name = "get", .group = LOOK, .words = "[KIND [NAME]]", .also = "ls list show cat clusters cluster",
+		.name = "get", .group = LOOK, .words = "[KIND [NAME]]", .also = "ls list show cat all clusters cluster hosts networks",
 		.summary = "List what is declared",
 		.about =
+			"Without a kind, or with \"all\", everything that is declared.\n\n"
 			"With -o yaml the documents alone are printed, so that the output can be applied again; with\n"
 			"-o json, the objects as the API gives them, with revision and status.",
 		.examples =
 			"  postern get clusters\n"
+			"  postern get hosts\n"
 			"  postern get cluster prod -o yaml > prod.yaml\n"
+			"  postern get all -o yaml > all.yaml\n"
 			"  postern get clusters -o json | jq -r '.items[].name'\n",
 		.max_words = 2, .run = get_run,
 	}, {
 		.name = "describe", .group = LOOK, .words = "KIND NAME", .also = "inspect info",
 		.summary = "Everything about one object: settings, health, connections, changes",
 		.about =
-			"Settings with their defaults, the health of each upstream, what was admitted and refused,\n"
-			"and the last changes.",
-		.examples = "  postern describe cluster prod\n",
+			"Of a cluster: settings with their defaults, private addresses, the health of each upstream,\n"
+			"what was admitted and refused. Of other kinds: the document, addresses, and what refers to\n"
+			"the object. Of all: the last changes.",
+		.examples = "  postern describe cluster prod\n  postern describe subnet/private-a\n",
 		.min_words = 1, .max_words = 2, .run = describe_run,
 	}, {
 		.name = "status", .group = LOOK, .words = "", .also = "health ping stat top",
@@ -142,7 +152,7 @@ static const struct command commands[] = {
 		.run = events_run,
 		.options = {
 			{"follow", 'f', OPTION_FLAG, NULL, "go on with new events as they happen"},
-			{"cluster", 0, OPTION_CLUSTER, "NAME", "only those of this cluster"},
+			{"cluster", 0, OPTION_OBJECT, "CLUSTER", "only those of this cluster"},
 			{"accepted", 0, OPTION_FLAG, NULL, "also connections that were accepted or closed"},
 			{"last", 0, OPTION_COUNT, "N", "how many past events (all that are kept)"}},
 	}, {
@@ -160,11 +170,30 @@ static const struct command commands[] = {
 			{"after", 0, OPTION_COUNT, "REVISION", "only changes behind this revision"},
 			{"limit", 0, OPTION_COUNT, "N", "at most N changes (100)"}},
 	}, {
-		.name = "explain", .group = LOOK, .words = "CLUSTER SOURCE", .also = "why can trace",
-		.summary = "Can this source reach this cluster, and by which rule",
-		.about = "Asks the rules that the gates obey at this moment.",
-		.examples = "  postern explain prod 203.0.113.9\n",
-		.min_words = 2, .max_words = 2, .run = explain_run,
+		.name = "explain", .group = LOOK, .words = "CLUSTER [SOURCE]", .also = "why can trace",
+		.summary = "Can this source, or this host, reach this cluster, and by which rule",
+		.about =
+			"From a SOURCE on the internet: the rules of the public endpoint. From a host, or from an\n"
+			"address in a network: what the cluster's name answers there, then each step that a packet\n"
+			"takes, security groups, routes and gateways, until the rule that decides.\n\n"
+			"Asks what is declared at this moment.",
+		.examples =
+			"  postern explain prod 203.0.113.9\n"
+			"  postern explain prod --host web\n"
+			"  postern explain prod --host web --address 10.0.1.7\n"
+			"  postern explain prod --host web --address public\n"
+			"  postern explain prod 10.0.2.9 --network shop\n",
+		.min_words = 1, .max_words = 2, .run = explain_run,
+		.options = {
+			{"host", 0, OPTION_OBJECT, "HOST", "from this host"},
+			{"network", 0, OPTION_OBJECT, "NETWORK", "SOURCE is an address in this network"},
+			{"address", 0, OPTION_TEXT, "A|public|private", "not what the name answers, but this address"}},
+	}, {
+		.name = "names", .group = LOOK, .words = "HOST", .also = "resolve dig nslookup getent",
+		.summary = "The names of clusters that answer on a host, and what they answer",
+		.about = "As lines of a hosts file.",
+		.examples = "  postern names web\n",
+		.min_words = 1, .max_words = 1, .run = names_run,
 	}, {
 		.name = "operation", .group = LOOK, .words = "ID", .also = "op operations wait",
 		.summary = "How far a change has come",
@@ -172,6 +201,18 @@ static const struct command commands[] = {
 		.examples = "  postern operation 17 --wait 30\n",
 		.min_words = 1, .max_words = 1, .run = operation_run,
 		.options = {{"wait", 0, OPTION_COUNT, "SECONDS", "wait until it is enforced, at most so long (0)"}},
+	}, {
+		.name = "exec", .group = OTHER, .words = "HOST", .also = "run ssh enter shell nsenter",
+		.summary = "Run a command on a host",
+		.about =
+			"The command runs on this machine, as root, with the host's network and the names that answer\n"
+			"there in /etc/hosts; everything else is as it is here. Its exit status is the command's. What\n"
+			"stands behind HOST, or behind --, is the command and not looked into.",
+		.examples =
+			"  postern exec web -- kubectl get ns\n"
+			"  postern exec web curl -sk https://prod.k8s.example.org/version\n"
+			"  postern exec web -- bash\n",
+		.min_words = 1, .max_words = 1, .has_rest = true, .run = exec_run,
 	}, {
 		.name = "kubeconfig", .group = OTHER, .words = "NAME", .also = "config credentials login kubectl",
 		.summary = "A kubeconfig that leads through the public endpoint",
@@ -190,7 +231,7 @@ static const struct command commands[] = {
 	}, {
 		.name = "completion", .group = OTHER, .words = "bash", .also = "complete",
 		.summary = "Completion for the shell",
-		.about = "Prints a script that completes commands, options, kinds and cluster names.",
+		.about = "Prints a script that completes commands, options, kinds and names of objects.",
 		.examples =
 			"  source <(postern completion bash)\n"
 			"  postern completion bash > /etc/bash_completion.d/postern\n",

@@ -13,12 +13,12 @@
 #include <jansson.h>
 
 enum option_kind {
-	OPTION_FLAG,	/* no value */
-	OPTION_TEXT,	/* any value */
-	OPTION_FILE,	/* a path, completed as one */
-	OPTION_CLUSTER, /* a cluster's name, completed as one */
-	OPTION_COUNT,	/* a whole number >= 0 */
-	OPTION_CHOICE,	/* one of meta, "a|b|c" */
+	OPTION_FLAG,   /* no value */
+	OPTION_TEXT,   /* any value */
+	OPTION_FILE,   /* a path, completed as one */
+	OPTION_OBJECT, /* the name of an object of the kind that meta names: "CLUSTER" */
+	OPTION_COUNT,  /* a whole number >= 0 */
+	OPTION_CHOICE, /* one of meta, "a|b|c" */
 };
 
 struct option_def {
@@ -53,6 +53,7 @@ struct command {
 	const char *about;   /* paragraphs */
 	const char *examples;
 	size_t min_words, max_words;
+	bool has_rest; /* behind max_words stands another command's line, which is not looked into */
 	command_fn *run;
 	struct option_def options[COMMAND_OPTIONS_MAX]; /* ends at name NULL */
 };
@@ -65,6 +66,7 @@ const struct option_def *global_options(void);
 /* Print json as the -o option asks and return true; false: the caller renders it for people. */
 bool cli_emit(const struct cli *c, const json_t *json);
 
+command_fn exec_run, names_run;
 command_fn apply_run, check_run, delete_run, cluster_set_run;
 command_fn get_run, describe_run, status_run, connections_run, events_run, history_run, explain_run,
 	operation_run;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Completion for bash, made from the table of commands: one case per command, cluster names asked from the daemon.
+ * Completion for bash, made from the table of commands: one case per command, names of objects asked from the daemon.
  */
 #include "model/kind.h"
 #include "postern/command.h"
@@ -41,6 +41,27 @@ static const char tail[] = "\tif [[ $values == @files ]]; then\n"
 			   "}\n"
 			   "complete -F _postern postern\n";
 
+/* The kind that a word in capitals stands for in help; NULL: none. */
+static const char *object_kind(const char *word)
+{
+	static const struct {
+		const char *word, *kind;
+	} kinds[] = {{"CLUSTER", "cluster"},
+		     {"NAME", "cluster"},
+		     {"HOST", "host"},
+		     {"NETWORK", "network"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		size_t n = strlen(kinds[i].word);
+
+		word += *word == '[';
+		if (strncmp(word, kinds[i].word, n) == 0 &&
+		    !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ-", word[n] ? word[n] : ' '))
+			return kinds[i].kind;
+	}
+	return NULL;
+}
+
 static void print_names(FILE *f, const struct option_def *o)
 {
 	for (; o->name; o++) {
@@ -68,8 +89,8 @@ static void print_values(FILE *f, const struct option_def *o, const char *indent
 		fputs(") values='", f);
 		if (o->kind == OPTION_FILE)
 			fputs("@files' ;;\n", f);
-		else if (o->kind == OPTION_CLUSTER)
-			fputs("'$(_postern_names) ;;\n", f);
+		else if (o->kind == OPTION_OBJECT)
+			fprintf(f, "'$(_postern_names %s) ;;\n", object_kind(o->meta));
 		else {
 			if (o->kind == OPTION_CHOICE)
 				print_choices(f, o->meta);
@@ -85,9 +106,12 @@ static void print_words(FILE *f, const struct command *c)
 		fputs("\t\tif ((words == 0)); then plain='", f);
 		for (size_t i = 0; kind_at(i); i++)
 			fprintf(f, "%s%s", i ? " " : "", kind_at(i)->name);
+		if (strcmp(c->name, "get") == 0)
+			fputs(" all", f);
 		fputs("'; elif ((words == 1)); then plain=$(_postern_names \"$kind\"); fi\n", f);
-	} else if (strcmp(c->words, "NAME") == 0 || strstr(c->words, "CLUSTER")) {
-		fputs("\t\tif ((words == 0)); then plain=$(_postern_names); fi\n", f);
+	} else if (object_kind(c->words)) {
+		fprintf(f, "\t\tif ((words == 0)); then plain=$(_postern_names %s); fi\n",
+			object_kind(c->words));
 	} else if (strstr(c->words, "COMMAND")) {
 		fputs("\t\tplain=$commands\n", f);
 	} else if (strcmp(c->words, "bash") == 0) {

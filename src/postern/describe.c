@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* describe: everything about one object, with the defaults that its document leaves out. */
+#include "model/document.h"
 #include "model/kind.h"
 #include "postern/columns.h"
 #include "postern/command.h"
@@ -85,13 +86,80 @@ static void print_public(const struct term *t, const json_t *document)
 			n - shown);
 }
 
+static void print_list(const struct term *t, const char *name, const json_t *list, const char *none)
+{
+	size_t i, n = json_array_size(list);
+	size_t shown = t->is_tty && n > TTY_RANGES_MAX ? TTY_RANGES_MAX : n;
+
+	if (n == 0) {
+		line(t, name, "%s", none);
+		return;
+	}
+	for (i = 0; i < shown; i++) {
+		_cleanup_free_ char *raw = value_format(json_array_get(list, i));
+		_cleanup_free_ char *text = text_clean(raw);
+
+		if (i == 0)
+			label(t, name);
+		else
+			fprintf(t->file, "%*s", LABEL_WIDTH, "");
+		fprintf(t->file, "%s\n", text);
+	}
+	if (shown < n)
+		fprintf(t->file, "%*sand %zu more (-o yaml shows all)\n", LABEL_WIDTH, "",
+			n - shown);
+}
+
+/* Each private address: of the cluster's own placements, and of private endpoints that lead to it. */
+static void print_endpoints(const struct term *t, const json_t *o)
+{
+	static const char *const titles[] = {"ADDRESS", "PORT", "NETWORK", "SUBNET", "OF", "STATE"};
+	const json_t *endpoint;
+	struct columns c;
+	size_t i;
+
+	if (!field_count(o, "status.endpoints"))
+		return;
+	columns_init(&c, titles, ARRAY_SIZE(titles), 4);
+	json_array_foreach(field(o, "status.endpoints"), i, endpoint)
+	{
+		const char *state = field_text(endpoint, "state", "?");
+
+		columns_add(&c, TONE_PLAIN, "%s", field_text(endpoint, "address", "-"));
+		columns_add(&c, TONE_PLAIN, "%lld", field_int(endpoint, "port", 443));
+		columns_add(&c, TONE_PLAIN, "%s", field_text(endpoint, "network", "-"));
+		columns_add(&c, TONE_PLAIN, "%s", field_text(endpoint, "subnet", "-"));
+		columns_add(&c, TONE_PLAIN, "%s", field_text(endpoint, "of", "-"));
+		columns_add(&c, strcmp(state, "on") == 0 ? TONE_GOOD : TONE_WARN, "%s", state);
+	}
+	term_print(t, TONE_BOLD, "Private addresses:");
+	fputc('\n', t->file);
+	columns_print(&c, t, 2);
+	columns_done(&c);
+}
+
+static void print_private(const struct term *t, const json_t *d)
+{
+	enum tone tone = TONE_PLAIN;
+	_cleanup_free_ char *text = private_text(d, &tone);
+
+	label(t, "Private");
+	term_print(t, tone, "%s", text);
+	fputc('\n', t->file);
+	if (strcmp(text, "none") == 0)
+		return;
+	print_list(t, "  Groups", field(d, "private.securityGroups"),
+		   "none: whoever is routed there");
+	if (json_is_array(field(d, "private.ranges")))
+		print_list(t, "  Ranges", field(d, "private.ranges"), "nobody");
+}
+
 static void print_settings(const struct term *t, const json_t *d)
 {
 	long long connections = field_int(d, "limits.connections", 0);
 	long long per_source = field_int(d, "limits.connectionsPerSource", 0);
 	const char *health = field_text(d, "health.kind", "tls");
 
-	line(t, "Private", "%s", field_text(d, "private.kind", "none"));
 	line(t, "Drain", "%g s%s", field_real(d, "drain", 0),
 	     field_real(d, "drain", 0) > 0 ? "" : ": forbidden connections are cut at once");
 	if (connections || per_source)
@@ -180,9 +248,59 @@ static void print_cluster(const struct term *t, const json_t *o)
 
 	print_names(t, d);
 	print_public(t, d);
+	print_private(t, d);
 	print_settings(t, d);
 	print_traffic(t, o);
 	print_upstreams(t, o);
+	print_endpoints(t, o);
+}
+
+/* A kind without a view of its own: the document as it was declared. */
+static void print_document(const struct term *t, const json_t *o)
+{
+	json_t *rest = json_deep_copy(field(o, "document"));
+	_cleanup_free_ char *yaml = NULL;
+
+	json_object_del(rest, "kind");
+	json_object_del(rest, "name");
+	yaml = json_object_size(rest) ? document_to_yaml(rest) : NULL;
+	if (yaml) {
+		term_print(t, TONE_BOLD, "Document:");
+		fputc('\n', t->file);
+	}
+	for (const char *p = yaml; p && *p;) {
+		size_t n = strcspn(p, "\n");
+
+		fprintf(t->file, "  %.*s\n", (int)n, p);
+		p += n + (p[n] == '\n');
+	}
+	json_decref(rest);
+}
+
+/* Of status what the kind has. */
+static void print_status(const struct term *t, const json_t *o)
+{
+	static const struct {
+		const char *path, *name;
+	} lines[] = {
+		{"status.namespace", "Namespace"}, {"status.subnets", "Subnets"},
+		{"status.hosts", "Hosts"},	   {"status.endpoints", "Endpoints"},
+		{"status.freeAddresses", "Free"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		const json_t *v = field(o, lines[i].path);
+		_cleanup_free_ char *text = value_format(v);
+
+		if (v && !json_is_array(v))
+			line(t, lines[i].name, "%s", text);
+	}
+	if (field(o, "status.addresses"))
+		print_list(t, "Addresses", field(o, "status.addresses"), "none");
+	if (field(o, "status.publicAddresses"))
+		print_list(t, "Public", field(o, "status.publicAddresses"), "none");
+	if (field(o, "status.usedBy"))
+		print_list(t, "Used by", field(o, "status.usedBy"), "nothing");
 }
 
 static void print_object(const struct term *t, const char *kind, const json_t *o)
@@ -191,8 +309,12 @@ static void print_object(const struct term *t, const char *kind, const json_t *o
 	line(t, "Revision", "%lld", field_int(o, "revision", 0));
 	print_time(t, "Created", field_text(o, "createdAt", "-"));
 	print_time(t, "Updated", field_text(o, "updatedAt", "-"));
-	if (strcmp(kind, "cluster") == 0)
+	if (strcmp(kind, "cluster") == 0) {
 		print_cluster(t, o);
+		return;
+	}
+	print_status(t, o);
+	print_document(t, o);
 }
 
 int describe_run(struct cli *c, struct err *e)

@@ -19,7 +19,9 @@ static enum tone event_tone(const char *event)
 		{"descriptors", TONE_WARN},   {"accepted", TONE_GOOD},
 		{"upstream-up", TONE_GOOD},   {"store-available", TONE_GOOD},
 		{"gate-up", TONE_GOOD},	      {"change", TONE_BOLD},
-		{"enforced", TONE_BOLD},
+		{"enforced", TONE_BOLD},      {"netd-gone", TONE_BAD},
+		{"netd-failed", TONE_BAD},    {"netd-off", TONE_BAD},
+		{"netd-up", TONE_GOOD},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tones); i++) {
@@ -32,10 +34,10 @@ static enum tone event_tone(const char *event)
 /* Fields that the line shows in a place of their own, or leaves to -o json. */
 static bool has_place(const char *key)
 {
-	static const char *const keys[] = {"time",	 "event",      "cluster",   "source",
-					   "sourcePort", "reason",     "rule",	    "upstream",
-					   "serverName", "bytesUp",    "bytesDown", "durationMs",
-					   "suppressed", "connection", "gate"};
+	static const char *const keys[] = {"time",	 "event",      "cluster",    "source",
+					   "sourcePort", "via",	       "reason",     "rule",
+					   "upstream",	 "serverName", "bytesUp",    "bytesDown",
+					   "durationMs", "suppressed", "connection", "gate"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strcmp(keys[i], key) == 0)
@@ -73,14 +75,16 @@ static void print_traffic(FILE *f, const json_t *event)
 static void print_rest(FILE *f, const json_t *event)
 {
 	bool has_cluster = field(event, "cluster") != NULL; /* which is the object's name, then */
+	bool has_via = field(event, "via") != NULL;	    /* whose network has been named */
 	const char *key;
 	json_t *value;
 
 	json_object_foreach((json_t *)(uintptr_t)event, key, value)
 	{
 		bool is_object = strcmp(key, "kind") == 0 || strcmp(key, "name") == 0;
-		_cleanup_free_ char *shown =
-			has_place(key) || (is_object && has_cluster) ? NULL : value_format(value);
+		bool is_shown = has_place(key) || (is_object && has_cluster) ||
+				(has_via && strcmp(key, "network") == 0);
+		_cleanup_free_ char *shown = is_shown ? NULL : value_format(value);
 
 		if (shown)
 			fprintf(f, "  %s=%s", key, shown);
@@ -100,7 +104,7 @@ static char *trim_end(char *s)
 static char *event_text(const json_t *event)
 {
 	const char *source = field_text(event, "source", NULL), *name, *upstream;
-	_cleanup_free_ char *from = NULL;
+	_cleanup_free_ char *from = NULL, *via = via_text(event);
 	long long suppressed = field_int(event, "suppressed", 0);
 	struct text t;
 
@@ -110,6 +114,8 @@ static char *event_text(const json_t *event)
 	fprintf(t.file, " %-12s", field_text(event, "cluster", "-"));
 	if (from)
 		fprintf(t.file, " %-21s", from);
+	if (via)
+		fprintf(t.file, "  %s", via);
 	print_reason(t.file, event);
 	if ((upstream = field_text(event, "upstream", NULL)))
 		fprintf(t.file, "  upstream %s", upstream);

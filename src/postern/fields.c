@@ -56,11 +56,52 @@ char *endpoint_text(const char *address, long long port)
 	return must_printf(strchr(address, ':') ? "[%s]:%lld" : "%s:%lld", address, port);
 }
 
+char *via_text(const json_t *o)
+{
+	const char *via = field_text(o, "via", NULL), *network = field_text(o, "network", NULL);
+
+	if (!via)
+		return NULL;
+	return network ? must_printf("via private endpoint %s (network %s)", via, network)
+		       : must_printf("via private endpoint %s", via);
+}
+
+/* As YAML would have it in one line: {to: 0.0.0.0/0, via: {natGateway: out}} */
+static void flow_print(FILE *f, const json_t *v)
+{
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	if (json_is_string(v)) {
+		fputs(json_string_value(v), f);
+	} else if (json_is_array(v)) {
+		fputc('[', f);
+		json_array_foreach(v, i, value)
+		{
+			fputs(i ? ", " : "", f);
+			flow_print(f, value);
+		}
+		fputc(']', f);
+	} else if (json_is_object(v)) {
+		fputc('{', f);
+		i = 0;
+		json_object_foreach((json_t *)(uintptr_t)v, key, value)
+		{
+			fprintf(f, "%s%s: ", i++ ? ", " : "", key);
+			flow_print(f, value);
+		}
+		fputc('}', f);
+	} else {
+		json_dumpf(v, f, JSON_COMPACT | JSON_ENCODE_ANY);
+	}
+}
+
 char *value_format(const json_t *v)
 {
 	const char *address = field_text(v, "address", NULL);
 	long long port = field_int(v, "port", 6443);
-	char *s;
+	struct text t;
 
 	if (!v)
 		return must_dup("-");
@@ -70,6 +111,7 @@ char *value_format(const json_t *v)
 		return endpoint_text(address, port);
 	if (json_is_real(v))
 		return must_printf("%.6g", json_real_value(v));
-	s = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
-	return s ? s : must_dup("?");
+	text_open(&t);
+	flow_print(t.file, v);
+	return text_take(&t);
 }

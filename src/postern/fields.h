@@ -15,8 +15,11 @@ bool field_bool(const json_t *o, const char *path, bool fallback);
 size_t field_count(const json_t *o, const char *path);
 
 /*
- * A value in one line: strings bare, {"address","port"} as an endpoint, other objects and arrays as compact JSON. malloc()ed.
+ * A value in one line: strings bare, {"address","port"} as an endpoint, other objects and arrays as YAML in
+ * one line. malloc()ed.
  */
 char *value_format(const json_t *v);
 /* "addr:port", IPv6 in brackets. malloc()ed. */
 char *endpoint_text(const char *address, long long port);
+/* "via private endpoint 10.0.1.7 (network prod)" of a connection or an event; NULL if it came by a public address. */
+char *via_text(const json_t *o);

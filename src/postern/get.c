@@ -2,9 +2,9 @@
 /* get: objects as a table, as documents, or as the API gives them. */
 #include "model/document.h"
 #include "model/kind.h"
-#include "postern/columns.h"
 #include "postern/command.h"
 #include "postern/fields.h"
+#include "postern/kind_views.h"
 #include "postern/text.h"
 #include "postern/view.h"
 
@@ -59,57 +59,6 @@ char *upstreams_text(const json_t *object, enum tone *ret_tone)
 	return must_printf("%zu/%zu up", up, n);
 }
 
-/* --- one view per kind; a kind without one has the general columns --------------------------------------- */
-
-static void cluster_row(struct columns *t, const json_t *o)
-{
-	bool on = field_bool(o, "document.public.enabled", true);
-	_cleanup_free_ char *ranges = ranges_text(field(o, "document")), *upstreams;
-	char age[QUANTITY_MAX];
-	enum tone tone;
-
-	upstreams = upstreams_text(o, &tone);
-	columns_add(t, TONE_PLAIN, "%s", field_text(o, "name", "?"));
-	columns_add(t, on ? TONE_PLAIN : TONE_WARN, on ? "on" : "off");
-	columns_add(t, TONE_PLAIN, "%s", ranges);
-	columns_add(t, tone, "%s", upstreams);
-	columns_add(t, TONE_PLAIN, "%lld", field_int(o, "status.connections", 0));
-	columns_add(t, TONE_PLAIN, "%lld", field_int(o, "revision", 0));
-	columns_add(t, TONE_PLAIN, "%s", since_format(field_text(o, "createdAt", ""), age));
-}
-
-static void general_row(struct columns *t, const json_t *o)
-{
-	char age[QUANTITY_MAX];
-
-	columns_add(t, TONE_PLAIN, "%s", field_text(o, "name", "?"));
-	columns_add(t, TONE_PLAIN, "%lld", field_int(o, "revision", 0));
-	columns_add(t, TONE_PLAIN, "%s", since_format(field_text(o, "createdAt", ""), age));
-}
-
-static const char *const cluster_titles[] = {"NAME",	    "PUBLIC",	"RANGES", "UPSTREAMS",
-					     "CONNECTIONS", "REVISION", "AGE"};
-static const char *const general_titles[] = {"NAME", "REVISION", "AGE"};
-
-static const struct view {
-	const char *kind;
-	const char *const *titles;
-	size_t n, elastic;
-	void (*row)(struct columns *t, const json_t *o);
-} views[] = {
-	{"cluster", cluster_titles, ARRAY_SIZE(cluster_titles), 2, cluster_row},
-	{NULL, general_titles, ARRAY_SIZE(general_titles), 0, general_row},
-};
-
-static const struct view *view_of(const char *kind)
-{
-	size_t i = 0;
-
-	while (views[i].kind && strcmp(views[i].kind, kind) != 0)
-		i++;
-	return &views[i];
-}
-
 /* --- the command ------------------------------------------------------------------------------------------- */
 
 static void print_documents(const struct cli *c, const json_t *objects)
@@ -128,25 +77,16 @@ static void print_documents(const struct cli *c, const json_t *objects)
 
 static void print_table(const struct cli *c, const struct kind *kind, const json_t *objects)
 {
-	const struct view *v = view_of(kind->name);
-	struct columns t;
-	const json_t *o;
-	size_t i;
-
 	if (json_array_size(objects) == 0) {
 		note("no %s yet; \"postern help\" shows how to declare one", kind->plural);
 		return;
 	}
-	columns_init(&t, v->titles, v->n, v->elastic);
-	json_array_foreach(objects, i, o) v->row(&t, o);
-	columns_print(&t, &c->out, 0);
-	columns_done(&t);
+	kind_view_print(kind_view_find(kind->name), objects, &c->out);
 }
 
-static int get_kind(struct cli *c, const struct kind *kind, const char *name, struct err *e)
+static int get_answer(struct cli *c, const struct kind *kind, const char *name,
+		      struct answer *ret_answer, struct err *e)
 {
-	struct answer a = {0};
-	json_t *objects = NULL;
 	struct target t;
 	int rc;
 
@@ -154,8 +94,25 @@ static int get_kind(struct cli *c, const struct kind *kind, const char *name, st
 	target_segment(&t, kind->plural);
 	if (name)
 		target_segment(&t, name);
-	rc = client_get(&c->client, t.text, &a, e);
+	rc = client_get(&c->client, t.text, ret_answer, e);
 	target_done(&t);
+	return rc;
+}
+
+static void emit_items(const struct cli *c, json_t *items)
+{
+	json_t *body = json_pack("{s:O}", "items", items);
+
+	cli_emit(c, body);
+	json_decref(body);
+}
+
+static int get_kind(struct cli *c, const struct kind *kind, const char *name, struct err *e)
+{
+	struct answer a = {0};
+	json_t *objects = NULL;
+	int rc = get_answer(c, kind, name, &a, e);
+
 	if (rc < 0)
 		return rc;
 	objects = name ? json_pack("[O]", a.json) : json_incref(field(a.json, "items"));
@@ -170,17 +127,56 @@ static int get_kind(struct cli *c, const struct kind *kind, const char *name, st
 	return 0;
 }
 
-int get_run(struct cli *c, struct err *e)
+/* Every kind that has objects, each under its own title; as documents they are one stream that can be applied again. */
+static int get_all(struct cli *c, struct err *e)
 {
+	json_t *all = json_array();
+	bool incomplete = false;
 	const struct kind *kind;
-	const char *name = NULL;
+	size_t shown = 0, k;
 	int rc = 0;
 
-	if (c->args.n_words) {
-		rc = args_object(&c->args, &kind, &name, e);
-		return rc < 0 ? rc : get_kind(c, kind, name, e);
+	for (size_t i = 0; rc == 0 && (kind = kind_at(i)); i++) {
+		struct answer a = {0};
+		json_t *o;
+
+		rc = get_answer(c, kind, NULL, &a, e);
+		if (rc < 0)
+			break;
+		incomplete |= field_bool(a.json, "incomplete", false);
+		json_array_foreach(field(a.json, "items"), k, o) json_array_append(all, o);
+		if (c->output == OUTPUT_TABLE && field_count(a.json, "items")) {
+			if (shown++)
+				fputc('\n', c->out.file);
+			fprintf(c->out.file, "%s:\n", kind->plural);
+			kind_view_print(kind_view_find(kind->name), field(a.json, "items"),
+					&c->out);
+		}
+		answer_done(&a);
 	}
-	for (size_t i = 0; rc == 0 && (kind = kind_at(i)); i++)
-		rc = get_kind(c, kind, NULL, e);
+	if (rc == 0 && c->output == OUTPUT_YAML)
+		print_documents(c, all);
+	else if (rc == 0 && c->output == OUTPUT_JSON)
+		emit_items(c, all);
+	else if (rc == 0 && !shown)
+		note("nothing is declared yet; \"postern help\" shows how to declare a cluster");
+	if (incomplete)
+		note("the figures are incomplete: a gate did not answer in time");
+	json_decref(all);
 	return rc;
+}
+
+int get_run(struct cli *c, struct err *e)
+{
+	const char *first = args_word(&c->args, 0), *name = NULL;
+	const struct kind *kind;
+	int rc;
+
+	if (!first || strcmp(first, "all") == 0) {
+		if (args_word(&c->args, 1))
+			return err_set(e, ERR_USAGE, NULL, "\"all\" is everything: no name");
+		return get_all(c, e);
+	}
+	rc = args_object(&c->args, &kind, &name, e);
+	return rc < 0 ? rc : get_kind(c, kind, name, e);
 }

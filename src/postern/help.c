@@ -67,7 +67,8 @@ void help_overview(const struct term *t)
 	      "  postern explain prod 203.0.113.9           can this source get in, and why\n"
 	      "  postern cluster set prod --add-allow 198.51.100.7\n"
 	      "  postern kubeconfig prod > prod.kubeconfig\n"
-	      "  postern events -f                          who is refused, and by which rule\n",
+	      "  postern events -f                          who is refused, and by which rule\n"
+	      "  postern exec web -- kubectl get ns         as from a declared host\n",
 	      t->file);
 	list_commands(t);
 	heading(t, "Options of every command");
@@ -77,7 +78,8 @@ void help_overview(const struct term *t)
 	      "  5 not permitted    6 daemon unavailable    7 invalid document    8 not yet "
 	      "enforced\n",
 	      t->file);
-	fputs("\n\"postern help COMMAND\" says more; so do postern(1) and postern-cluster(5).\n",
+	fputs("\n\"postern help COMMAND\" says more; so do postern(1), postern-cluster(5) and "
+	      "postern-network(5).\n",
 	      t->file);
 }
 
@@ -92,6 +94,8 @@ static void usage(const struct term *t, const struct command *c)
 
 	if (*c->words)
 		column += (size_t)fprintf(t->file, " %s", c->words);
+	if (c->has_rest)
+		column += (size_t)fprintf(t->file, " [--] COMMAND...");
 	for (const struct option_def *o = c->options; o->name; o++) {
 		_cleanup_free_ char *item = o->letter
 						    ? must_printf("[-%c%s%s]", o->letter,

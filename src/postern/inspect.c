@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* status, connections, history, explain, operation and version: one question to the daemon each. */
+/* status, connections, history, operation and version: one question to the daemon each. */
 #include "model/kind.h"
 #include "postern/columns.h"
 #include "postern/fields.h"
@@ -127,6 +127,37 @@ static void print_gates(const struct term *t, const json_t *s)
 	columns_done(&c);
 }
 
+/* A daemon without networks is one line; what is wrong is said in words. */
+static void print_netd(const struct term *t, const json_t *s)
+{
+	const json_t *n = field(s, "netd");
+	const char *state = field_text(n, "state", "?");
+	static const struct {
+		const char *key, *what;
+	} wrong[] = {{"off", "no networks"},
+		     {"lacks", "this kernel lacks"},
+		     {"failure", "networks as declared cannot be made now"}};
+	long long restarts = field_int(n, "restarts", 0);
+	char count[64];
+
+	if (!n || json_is_null(n))
+		return;
+	fputs("netd: ", t->file);
+	term_print(t, strcmp(state, "off") == 0 ? TONE_DIM : gate_tone(state), "%s", state);
+	if (strcmp(state, "off") != 0)
+		fprintf(t->file, ", pid %lld, generation %lld", field_int(n, "pid", 0),
+			field_int(n, "generation", 0));
+	if (restarts)
+		fprintf(t->file, ", %s", count_format(restarts, "restart", count));
+	fputc('\n', t->file);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		_cleanup_free_ char *shown = text_clean(field_text(n, wrong[i].key, ""));
+
+		if (shown && shown[0])
+			fprintf(t->file, "%s: %s\n", wrong[i].what, shown);
+	}
+}
+
 int status_run(struct cli *c, struct err *e)
 {
 	struct answer a = {0};
@@ -137,6 +168,7 @@ int status_run(struct cli *c, struct err *e)
 	if (!cli_emit(c, a.json)) {
 		print_overall(&c->out, a.json);
 		print_daemon(&c->out, a.json);
+		print_netd(&c->out, a.json);
 		fputc('\n', c->out.file);
 		print_gates(&c->out, a.json);
 	}
@@ -160,11 +192,26 @@ static char *why_text(const json_t *connection)
 	return must_dup(rule);
 }
 
+/* Why, and by which address if it was not a public one. */
+static char *way_text(const json_t *connection)
+{
+	_cleanup_free_ char *why = why_text(connection), *via = via_text(connection);
+	const char *sentence = field_text(connection, "why.text", NULL);
+
+	if (via && sentence)
+		return must_printf("%s: %s", via, sentence);
+	if (!via)
+		return take_ptr(why);
+	if (strcmp(why, "private") == 0)
+		return take_ptr(via);
+	return must_printf("%s, %s", why, via);
+}
+
 static void connection_row(struct columns *t, const json_t *c)
 {
 	_cleanup_free_ char *source =
 		endpoint_text(field_text(c, "source", "?"), field_int(c, "sourcePort", 0));
-	_cleanup_free_ char *why = why_text(c);
+	_cleanup_free_ char *why = way_text(c);
 	const char *state = field_text(c, "state", "?");
 	char since[QUANTITY_MAX], up[QUANTITY_MAX], down[QUANTITY_MAX];
 
@@ -284,37 +331,7 @@ out:
 	return 0;
 }
 
-/* --- explain, operation, version --------------------------------------------------------------------------- */
-
-int explain_run(struct cli *c, struct err *e)
-{
-	const char *cluster = args_word(&c->args, 0), *source = args_word(&c->args, 1), *rule;
-	_cleanup_free_ char *rule_shown = NULL;
-	struct answer a = {0};
-	struct target t;
-	bool reached;
-	int rc;
-
-	if (strncmp(cluster, "cluster/", 8) == 0)
-		cluster += 8;
-	target_init(&t, "/v1/explain");
-	target_query(&t, "cluster", cluster);
-	target_query(&t, "source", source);
-	rc = client_get(&c->client, t.text, &a, e);
-	target_done(&t);
-	if (rc < 0)
-		return rc;
-	if (!cli_emit(c, a.json)) {
-		reached = field_bool(a.json, "reached", false);
-		rule = field_text(a.json, "rule", field_text(a.json, "reason", "no reason given"));
-		rule_shown = text_clean(rule);
-		term_print(&c->out, reached ? TONE_GOOD : TONE_BAD, reached ? "yes" : "no");
-		fprintf(c->out.file, ": %s %s cluster/%s: %s\n", source,
-			reached ? "reaches" : "does not reach", cluster, rule_shown);
-	}
-	answer_done(&a);
-	return 0;
-}
+/* --- operation, version ------------------------------------------------------------------------------------ */
 
 int operation_run(struct cli *c, struct err *e)
 {

@@ -47,17 +47,34 @@ static long long gates_of(struct cli *c, const json_t *op)
 	return n;
 }
 
+/* With the reason it is not slow but unable. */
+static void print_netd(FILE *f, const json_t *netd, bool also)
+{
+	const char *reason = field_text(netd, "reason", "");
+	_cleanup_free_ char *shown = text_clean(reason);
+
+	if (reason[0])
+		fprintf(f, "%s the networks cannot be made now: %s", also ? ", and" : ":", shown);
+	else
+		fprintf(f, "%s netd, which is %s", also ? " and for" : ": waiting for",
+			field_text(netd, "state", "?"));
+}
+
 static void print_waiting(FILE *f, const json_t *op)
 {
 	const json_t *waiting = field(op, "waitingFor");
 	size_t i;
 	json_t *gate;
 
+	const json_t *netd = field(op, "waitingForNetd");
+
 	fputs("not yet enforced", f);
 	if (json_array_size(waiting))
 		fprintf(f, ": waiting for gate%s", json_array_size(waiting) == 1 ? "" : "s");
 	json_array_foreach(waiting, i, gate)
 		fprintf(f, "%s %" JSON_INTEGER_FORMAT, i ? "," : "", json_integer_value(gate));
+	if (netd && !json_is_null(netd))
+		print_netd(f, netd, json_array_size(waiting) > 0);
 	fprintf(f, "; see: postern operation %s --wait 30", field_text(op, "id", "ID"));
 }
 

@@ -10,6 +10,8 @@
 char *ranges_text(const json_t *document);
 /* "2/2 up", "1/2 up", "2 unknown"; *ret_tone says how bad that is. */
 char *upstreams_text(const json_t *object, enum tone *ret_tone);
+/* "interfaces", "interfaces, off", "none" */
+char *private_text(const json_t *document, enum tone *ret_tone);
 enum tone upstream_tone(const char *state);
 /* One line for the events of an object's history; verb and tone. */
 enum tone verb_tone(const char *verb);

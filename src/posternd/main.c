@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * posternd: one binary, one process per role (proc/role.h). Started by a person or a service manager it is the parent, which
- * starts it again as control and as gates.
+ * starts it again as control, as gates and, by its keeper, as netd.
  */
 #include "api/native/native.h"
 #include "base/log.h"
 #include "control/control.h"
 #include "gate/gate.h"
+#include "netd/netd.h"
 #include "proc/options.h"
 #include "proc/parent.h"
 
@@ -30,6 +31,9 @@ static int role_main(const struct options *o, char **argv)
 		return control_with_apis(o);
 	case ROLE_GATE:
 		return gate_main(o, ROLE_PARENT_FD);
+	case ROLE_NETD:
+		return netd_main(o, ROLE_PARENT_FD);
+	case ROLE_KEEPER: /* a fork of the parent, which is never executed */
 	case ROLE_COUNT:
 		break;
 	}

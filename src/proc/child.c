@@ -2,6 +2,7 @@
 #include "proc/child.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/msg.h"
 
 #include <signal.h>
 #include <string.h>
@@ -28,6 +29,13 @@ static void wait_before_next(struct child *c, uint64_t now)
 	c->due_ms = now + c->backoff_ms;
 }
 
+void child_unstartable(struct child *c, const char *why)
+{
+	log_event(LOG_ERROR, "role.unstartable", LF_STR("role", role_name(c->role)),
+		  LF_UINT("index", c->index), LF_STR("why", why));
+	wait_before_next(c, c->started_ms);
+}
+
 int child_start(struct child *c, const struct spawner *s)
 {
 	struct err e = {0};
@@ -36,9 +44,7 @@ int child_start(struct child *c, const struct spawner *s)
 	c->started_ms = clock_mono_ms();
 	ret = spawn_role(s, c->role, c->index, &c->pid, &c->link, &e);
 	if (ret) {
-		log_event(LOG_ERROR, "role.unstartable", LF_STR("role", role_name(c->role)),
-			  LF_UINT("index", c->index), LF_STR("why", e.text));
-		wait_before_next(c, c->started_ms);
+		child_unstartable(c, e.text);
 		return ret;
 	}
 	log_event(LOG_INFO, "role.started", LF_STR("role", role_name(c->role)),
@@ -46,17 +52,30 @@ int child_start(struct child *c, const struct spawner *s)
 	return 0;
 }
 
-void child_kill(struct child *c, const char *why)
+/* Who is not our child is out of our Landlock's reach; the keeper does it. */
+void child_end(struct child *c)
 {
+	const struct msg_netd body = {.pid = c->pid};
+
 	if (c->link >= 0) {
 		close(c->link);
 		c->link = -1;
 	}
 	if (!c->pid)
 		return;
-	log_event(LOG_WARN, "role.killed", LF_STR("role", role_name(c->role)),
-		  LF_UINT("index", c->index), LF_INT("pid", c->pid), LF_STR("why", why));
-	kill(c->pid, SIGKILL);
+	if (!c->keeper)
+		kill(c->pid, SIGKILL);
+	else if (c->keeper->link >= 0)
+		(void)!msg_send_body(c->keeper->link, MSG_KILL,
+				     &body); /* it ends with its link, too */
+}
+
+void child_kill(struct child *c, const char *why)
+{
+	if (c->pid)
+		log_event(LOG_WARN, "role.killed", LF_STR("role", role_name(c->role)),
+			  LF_UINT("index", c->index), LF_INT("pid", c->pid), LF_STR("why", why));
+	child_end(c);
 }
 
 void child_reaped(struct child *c, int status, bool is_expected)
@@ -80,4 +99,6 @@ void child_reaped(struct child *c, int status, bool is_expected)
 		close(c->link);
 	c->link = -1;
 	c->pid = 0;
+	c->owed = 0;
+	c->stuck_ms = 0;
 }

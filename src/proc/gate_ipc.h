@@ -14,11 +14,15 @@
 /*  name (also of the Prometheus metric: postern_gate_<name>)  kind  help */
 #define GATE_COUNTERS(X)                                                                                                     \
   X(accepted_total,             COUNTER, "connections taken from the listeners")                                             \
+  X(accepted_private_total,     COUNTER, "of these, connections that came by a private address")                             \
   X(connections,                GAUGE,   "connections open now, in any state")                                               \
   X(hellos_pending,             GAUGE,   "connections whose ClientHello is not complete yet")                                \
+  X(private_listeners,          GAUGE,   "private addresses that are listened on")                                           \
   X(admitted_total,             COUNTER, "connections that passed every check and reached an upstream")                      \
   X(refused_ranges_total,       COUNTER, "refused: source not in the authorized ranges")                                     \
   X(refused_public_off_total,   COUNTER, "refused: the public endpoint is off")                                              \
+  X(refused_private_off_total,  COUNTER, "refused: nothing leads to a cluster by this private address")                      \
+  X(refused_not_admitted_total, COUNTER, "refused: source not admitted by the private endpoint")                             \
   X(refused_unknown_name_total, COUNTER, "refused: no cluster has this server name")                                         \
   X(refused_no_name_total,      COUNTER, "refused: ClientHello without server name")                                         \
   X(refused_not_tls_total,      COUNTER, "refused: not a TLS handshake")                                                     \
@@ -56,6 +60,8 @@
   X(REASON_NONE,          "none",            accepted_total,              "")                                                                    \
   X(REASON_RANGES,        "not-in-ranges",   refused_ranges_total,        "the source is in none of the cluster's authorized ranges")            \
   X(REASON_PUBLIC_OFF,    "public-off",      refused_public_off_total,    "the cluster's public endpoint is off")                                \
+  X(REASON_PRIVATE_OFF,   "private-off",     refused_private_off_total,   "the private address does not, or no longer, lead to the cluster")             \
+  X(REASON_NOT_ADMITTED,  "not-admitted",    refused_not_admitted_total,  "the private endpoint's security groups, ranges or routes do not admit the source")\
   X(REASON_UNKNOWN_NAME,  "unknown-name",    refused_unknown_name_total,  "no cluster has this server name")                                     \
   X(REASON_NO_NAME,       "no-server-name",  refused_no_name_total,       "the ClientHello carries no server name (SNI)")                        \
   X(REASON_NOT_TLS,       "not-tls",         refused_not_tls_total,       "the first bytes are no TLS handshake")                                \
@@ -119,14 +125,17 @@ struct gate_event {
 	uint64_t connection; /* unique within the gate process's life; 0 if none */
 	struct addr source;  /* the address that is judged */
 	struct addr peer;    /* the upstream; or the balancer, for REASON_PROXY_HEADER */
+	struct addr
+		local; /* the private address by which the client came; ADDR_NONE: a public one */
 	uint64_t bytes_up, bytes_down;
 	uint64_t duration_ms;
 	uint32_t cluster;    /* id; 0 if none */
 	uint32_t suppressed; /* events like this one left out before it */
+	uint32_t network;    /* id of the router where `local` is; 0 if public */
 	uint16_t source_port, peer_port;
 	uint8_t kind, reason;
 	uint8_t name_len;
-	uint8_t zero;
+	uint8_t zero[5];
 	char name[GATE_EVENT_NAME_MAX]; /* server name as asked for, cut; not terminated; foreign */
 };
 
@@ -142,11 +151,13 @@ struct connection_record {
 	uint64_t since_us; /* wall clock */
 	uint64_t bytes_up, bytes_down;
 	struct addr source, upstream;
-	uint32_t cluster; /* id; 0 while the ClientHello is incomplete */
+	struct addr local; /* as in struct gate_event */
+	uint32_t cluster;  /* id; 0 while the ClientHello is incomplete */
+	uint32_t network;
 	uint32_t drain_left_ms;
 	uint16_t source_port, upstream_port;
 	uint8_t state;
-	uint8_t zero[3];
+	uint8_t zero[7];
 };
 
 /* DUMP_CLUSTERS: clusters that this gate has met since it started */

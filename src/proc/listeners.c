@@ -69,13 +69,12 @@ static int nobody_has(const struct endpoint *p, struct err *e)
 	return 0;
 }
 
-/* What accepted sockets shall inherit. */
-static int public_options(int fd, const struct options *o)
+int listener_options(int fd, const struct options *o)
 {
 	/* Gates see a connection when its first bytes are there; the kernel counts in seconds. */
 	int defer = (int)((o->hello_timeout_ms + 999) / 1000);
 
-	if (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || set(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
+	if (set(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
 	    set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, defer) || set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) ||
 	    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)o->keepalive_s) ||
 	    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) ||
@@ -96,7 +95,7 @@ static int public_open(const struct options *o, struct endpoint *p, struct err *
 
 	if (fd < 0)
 		return failed(e, p, "socket");
-	if (public_options(fd, o))
+	if (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || listener_options(fd, o))
 		return failed(e, p, "socket options");
 	if (tcp_bind(fd, p))
 		return failed(e, p, "bind");

@@ -27,3 +27,6 @@ struct listeners {
 int listeners_open(const struct options *o, size_t n_gates, struct listeners *ret_listeners,
 		   struct err *e) _must_check_;
 void listeners_close(struct listeners *l);
+
+/* What a connection to a cluster inherits from the socket that listens, public or private. 0, or -1 with errno. */
+int listener_options(int fd, const struct options *o) _must_check_;

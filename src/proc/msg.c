@@ -96,8 +96,21 @@ int msg_send(int fd, enum msg_type type, const void *body, size_t body_size, con
 		n = sendmsg(fd, &h, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+		return errno == EWOULDBLOCK || errno == ETOOMANYREFS ? -EAGAIN : -errno;
 	return 0;
+}
+
+bool msg_text_is_sound(const char text[MSG_TEXT_MAX])
+{
+	return memchr(text, 0, MSG_TEXT_MAX) != NULL;
+}
+
+void msg_text_put(char room[MSG_TEXT_MAX], const char *text)
+{
+	size_t len = strnlen(text, MSG_TEXT_MAX - 1);
+
+	memset(room, 0, MSG_TEXT_MAX);
+	memcpy(room, text, len);
 }
 
 int msg_check(const uint8_t *bytes, size_t len, size_t n_fds, enum role from, enum role to)

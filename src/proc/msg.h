@@ -18,6 +18,7 @@
 #include "proc/gate_ipc.h"
 #include "proc/role.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,7 +69,7 @@ struct msg_end_gate {
 	int32_t pid;
 };
 
-/* control to gate: the tables have moved on. gate to control (hello): where a starting gate is. */
+/* control to gate and netd: the tables have moved on. gate to control (hello): where a starting gate is. */
 struct msg_generation {
 	uint64_t generation;
 };
@@ -87,11 +88,66 @@ struct msg_watch {
 	uint32_t accepted; /* also GATE_EVENT_ACCEPTED and _CLOSED */
 };
 
-/* A private address: the socket that listens on it. fds: the socket, where one goes along. */
+/*
+ * A private address and the socket that listens on it. netd to parent: MSG_ENDPOINT_OPEN with a new socket, which replaces
+ * the one that there was, and MSG_ENDPOINT_CLOSE. Parent to every gate: the same as MSG_ENDPOINT and MSG_ENDPOINT_GONE. Parent
+ * to a netd that starts: MSG_ENDPOINT_BACK for each that is open. fds: the socket, but for CLOSE and GONE.
+ *
+ * netd answers MSG_ENDPOINT_BACK with CLOSE or OPEN if that socket is not what it wants, and closes its own copy in any case.
+ */
 struct msg_endpoint {
 	uint32_t network; /* id of the router in whose namespace it is */
 	uint32_t port;
 	struct addr addr;
+};
+
+/* parent to netd: who you are. fds: link to control. Its records are where the public listeners are, with the ports that port
+ * 0 became; a wildcard address is sent as it is. */
+struct msg_public {
+	struct addr addr;
+	uint32_t port;
+};
+
+/* One netd process: parent to control (started; fds: link to it), parent to control (gone), control to parent (end it, it does
+ * not answer or broke the contract), parent to keeper (kill it). */
+struct msg_netd {
+	int32_t pid;
+};
+
+/* Room for a sentence for people, with its zero; what is behind the zero is zero too. */
+#define MSG_TEXT_MAX 240
+
+/* parent to control: there is no netd and none will come until the daemon is started again. */
+struct msg_netd_off {
+	char reason[MSG_TEXT_MAX];
+};
+
+/* netd to control: where it is. */
+struct msg_hello_netd {
+	uint64_t generation;	  /* the one it has applied; 0: none yet, or not known */
+	char lacks[MSG_TEXT_MAX]; /* what this kernel lacks, for people; "": nothing */
+};
+
+/* netd to control: this generation is what the kernel has now, or cannot be for the reason given. One that failed is tried
+ * again by netd without a bell, and acknowledged again with what came of it. */
+struct msg_ack_netd {
+	uint64_t generation;
+	uint64_t took_ns;    /* from bell to here */
+	uint64_t operations; /* changes made to the kernel's state */
+	uint64_t cut;	     /* sockets of hosts that were reset */
+	uint32_t failed;     /* 1: not, or not all of it, applied */
+	char reason[MSG_TEXT_MAX];
+};
+
+/* keeper to parent: what became of MSG_SPAWN. */
+struct msg_spawned {
+	int32_t pid;   /* 0: not started */
+	int32_t error; /* errno, if not started */
+};
+
+/* keeper to parent: it has ended, with this status of waitpid(). */
+struct msg_reaped {
+	int32_t pid, status;
 };
 
 enum dump_kind { DUMP_CONNECTIONS, DUMP_CLUSTERS };
@@ -125,8 +181,26 @@ struct msg_dumped {
   X(MSG_CONTROL_LINK, ROLE_PARENT,   ROLE_GATE,      struct msg_empty,      struct msg_empty,    1) \
   X(MSG_ENDPOINT,     ROLE_PARENT,   ROLE_GATE,      struct msg_endpoint,   struct msg_empty,    1) \
   X(MSG_ENDPOINT_GONE,ROLE_PARENT,   ROLE_GATE,      struct msg_endpoint,   struct msg_empty,    0) \
+  X(MSG_START_NETD,   ROLE_PARENT,   ROLE_NETD,      struct msg_empty,      struct msg_public,   1) \
+  X(MSG_ENDPOINT_BACK,ROLE_PARENT,   ROLE_NETD,      struct msg_endpoint,   struct msg_empty,    1) \
+  X(MSG_GO_NETD,      ROLE_PARENT,   ROLE_NETD,      struct msg_empty,      struct msg_empty,    0) \
+  X(MSG_CONTROL_LINK_N,ROLE_PARENT,  ROLE_NETD,      struct msg_empty,      struct msg_empty,    1) \
+  X(MSG_STOP_NETD,    ROLE_PARENT,   ROLE_NETD,      struct msg_empty,      struct msg_empty,    0) \
+  X(MSG_ENDPOINT_OPEN,ROLE_NETD,     ROLE_PARENT,    struct msg_endpoint,   struct msg_empty,    1) \
+  X(MSG_ENDPOINT_CLOSE,ROLE_NETD,    ROLE_PARENT,    struct msg_endpoint,   struct msg_empty,    0) \
+  X(MSG_NETD_UP,      ROLE_PARENT,   ROLE_CONTROL,   struct msg_netd,       struct msg_empty,    1) \
+  X(MSG_NETD_GONE,    ROLE_PARENT,   ROLE_CONTROL,   struct msg_netd,       struct msg_empty,    0) \
+  X(MSG_NETD_OFF,     ROLE_PARENT,   ROLE_CONTROL,   struct msg_netd_off,   struct msg_empty,    0) \
+  X(MSG_SPAWN,        ROLE_PARENT,   ROLE_KEEPER,    struct msg_empty,      struct msg_empty,    1) \
+  X(MSG_KILL,         ROLE_PARENT,   ROLE_KEEPER,    struct msg_netd,       struct msg_empty,    0) \
+  X(MSG_SPAWNED,      ROLE_KEEPER,   ROLE_PARENT,    struct msg_spawned,    struct msg_empty,    0) \
+  X(MSG_REAPED,       ROLE_KEEPER,   ROLE_PARENT,    struct msg_reaped,     struct msg_empty,    0) \
   X(MSG_READY,        ROLE_CONTROL,  ROLE_PARENT,    struct msg_empty,      struct msg_empty,    0) \
   X(MSG_END_GATE,     ROLE_CONTROL,  ROLE_PARENT,    struct msg_end_gate,   struct msg_empty,    0) \
+  X(MSG_END_NETD,     ROLE_CONTROL,  ROLE_PARENT,    struct msg_netd,       struct msg_empty,    0) \
+  X(MSG_BELL_N,       ROLE_CONTROL,  ROLE_NETD,      struct msg_generation, struct msg_empty,    0) \
+  X(MSG_HELLO_N,      ROLE_NETD,     ROLE_CONTROL,   struct msg_hello_netd, struct msg_empty,    0) \
+  X(MSG_ACK_N,        ROLE_NETD,     ROLE_CONTROL,   struct msg_ack_netd,   struct msg_empty,    0) \
   X(MSG_BELL,         ROLE_CONTROL,  ROLE_GATE,      struct msg_generation, struct msg_empty,    0) \
   X(MSG_WATCH,        ROLE_CONTROL,  ROLE_GATE,      struct msg_watch,      struct msg_empty,    0) \
   X(MSG_DUMP,         ROLE_CONTROL,  ROLE_GATE,      struct msg_dump,       struct msg_empty,    1) \
@@ -149,6 +223,11 @@ struct msg_head {
 	uint32_t zero;
 };
 
+/* A text that came in a message: ended by a zero, and fit for people (base/err.h's str_quote() is for the rest). */
+bool msg_text_is_sound(const char text[MSG_TEXT_MAX]);
+/* Room filled with text, cut if it is longer, zeros behind it. */
+void msg_text_put(char room[MSG_TEXT_MAX], const char *text);
+
 /* A received message. Bodies are aligned; descriptors belong to the receiver: take_fd() those you keep, then msg_done(). */
 struct msg {
 	enum msg_type type;
@@ -166,7 +245,7 @@ size_t msg_records_max(enum msg_type type);
 
 /*
  * body must be of the type's size (msg_send() checks body_size against the table with assert). fds are borrowed.
- * 0; -EAGAIN: the peer's queue is full; other -errno: the link is dead.
+ * 0; -EAGAIN: the peer's queue is full, or too many descriptors are on their way between processes; other -errno: the link is dead.
  */
 int msg_send(int fd, enum msg_type type, const void *body, size_t body_size, const void *records,
 	     size_t n_records, const int *fds) _must_check_;

@@ -49,6 +49,17 @@ const struct option_row option_table[] = {
 	 "who may change, or only look at, the objects whose names match; the first rule that matches "
 	 "decides, nobody else may anything. Root and the user who started the daemon may always change "
 	 "everything. NAME may be a number"},
+	{"networks", "on|off", "on", option_set_choice, F(networks), 0, 0, 0,
+	 "make the declared networks on this machine; where the rights for it are missing (CAP_NET_ADMIN and "
+	 "CAP_SYS_ADMIN in the daemon's user namespace) it is off by itself, and the log says so"},
+	{"netns-prefix", "NAME", "postern", option_set_label, F(netns_prefix), 0, NETNS_PREFIX_MAX, 0,
+	 "names of the network namespaces, of links and of the nftables table begin with it; two daemons "
+	 "on one machine need different ones"},
+	{"public-pool", "PREFIX", NULL, option_set_pool, 0, 0, 0, MANY,
+	 "addresses that public-address objects without any of their own are given, the lowest free one first"},
+	{"public-address", "ADDR", NULL, option_set_public, 0, 0, 0, MANY,
+	 "address by which the internet reaches the public listeners, for the clusters' names; default: those of "
+	 "--listen that are not wildcards"},
 	{"profile", "open|cloud", "open", option_set_choice, F(profile), 0, 0, 0,
 	 "limits on declared objects: cloud are those that EKS and AKS document"},
 	{"sandbox", "require|best-effort", "require", option_set_choice, F(sandbox), 0, 0, 0,
@@ -59,6 +70,8 @@ const struct option_row option_table[] = {
 	 "user of the control role; owns the state folder"},
 	{"user-gate", "NAME|UID", "postern-gate", option_set_text, F(user_gate), 0, 32, 0,
 	 "user of the gates"},
+	{"user-netd", "NAME|UID", "postern-netd", option_set_text, F(user_netd), 0, 32, 0,
+	 "user of netd, which makes the networks"},
 	{"log-format", "text|json", "text", option_set_choice, F(log_format), 0, 0, 0,
 	 "log lines on standard error, for people or for programs"},
 	{"log-level", "debug|info|warn|error", "info", option_set_choice, F(log_level), 0, 0, 0,
@@ -74,7 +87,8 @@ const struct option_row option_table[] = {
 
 const size_t option_table_len = OPTIONS_LEN;
 
-_Static_assert(sizeof(enum limit_profile) == sizeof(unsigned int) &&
+_Static_assert(sizeof(enum networks_mode) == sizeof(unsigned int) &&
+		       sizeof(enum limit_profile) == sizeof(unsigned int) &&
 		       sizeof(enum sandbox_mode) == sizeof(unsigned int) &&
 		       sizeof(enum log_format) == sizeof(unsigned int) &&
 		       sizeof(enum log_level) == sizeof(unsigned int),
@@ -102,6 +116,10 @@ static void row_clear(const struct option_row *r, struct options *o)
 		o->n_trusted = 0;
 	else if (r->set == option_set_access)
 		o->n_access = 0;
+	else if (r->set == option_set_pool)
+		o->n_public_pool = 0;
+	else if (r->set == option_set_public)
+		o->n_public_address = 0;
 }
 
 static int row_set(const struct option_row *r, struct given *g, struct options *o,
@@ -379,6 +397,26 @@ out:
 	if (!ret)
 		memcpy(ret_options, o, sizeof *o);
 	return ret;
+}
+
+static void public_add(struct addr *addresses, size_t *n, const struct addr *a)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (addr_is_equal(&addresses[i], a))
+			return;
+	addresses[(*n)++] = *a;
+}
+
+size_t options_public_addresses(const struct options *o, struct addr ret_addresses[PUBLIC_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n_public_address; i++)
+		public_add(ret_addresses, &n, &o->public_address[i]);
+	for (size_t i = 0; !o->n_public_address && i < o->n_listen; i++)
+		if (!addr_is_wildcard(&o->listen[i].addr))
+			public_add(ret_addresses, &n, &o->listen[i].addr);
+	return n;
 }
 
 int options_to_memfd(const struct options *o, struct err *e)

@@ -21,9 +21,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define LISTENERS_MAX 16
-#define TRUSTED_MAX   64
-#define ACCESS_MAX    64
+#define LISTENERS_MAX	 16
+#define TRUSTED_MAX	 64
+#define ACCESS_MAX	 64
+#define PUBLIC_MAX	 64 /* prefixes of the pool, and addresses of the listeners */
+#define NETNS_PREFIX_MAX 33 /* with its zero */
+
+enum networks_mode { NETWORKS_ON, NETWORKS_OFF };
 
 /* Who may do what through the native API, decided by the peer's credentials. The first rule that matches decides. */
 struct access_rule {
@@ -60,11 +64,20 @@ struct options {
 	char congestion[16];	  /* TCP congestion control for both sides, "": the system's */
 	struct access_rule access[ACCESS_MAX];
 	size_t n_access;
+	enum networks_mode networks;
+	char netns_prefix
+		[NETNS_PREFIX_MAX]; /* a label: what the kernel's objects of ours are named by */
+	struct prefix
+		public_pool[PUBLIC_MAX]; /* public addresses of networks are allocated from it */
+	size_t n_public_pool;
+	struct addr public_address
+		[PUBLIC_MAX]; /* of the public listeners, as given; see options_public_addresses() */
+	size_t n_public_address;
 	enum limit_profile profile;
 	enum sandbox_mode sandbox;
 	bool separate_users;
-	char user_control[32], user_gate[32]; /* names, or numbers */
-	/* Of user_control and user_gate, indexed by role; filled in by the parent, so that other roles need no look-up. */
+	char user_control[32], user_gate[32], user_netd[32]; /* names, or numbers */
+	/* Of the users above, indexed by role; filled in by the parent, so that other roles need no look-up. */
 	bool ids_known;
 	uint32_t uid[ROLE_COUNT], gid[ROLE_COUNT];
 	enum log_format log_format;
@@ -76,6 +89,12 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 void options_print_help(void);
 /* The manual's sections OPTIONS and CONFIGURATION FILE, as mdoc. */
 void options_print_man(void);
+
+/*
+ * Addresses by which the internet reaches the public listeners: those of --public-address, else those of --listen but the
+ * wildcards. Each once; how many, at most PUBLIC_MAX.
+ */
+size_t options_public_addresses(const struct options *o, struct addr ret_addresses[PUBLIC_MAX]);
 
 /* A sealed memfd (CLOEXEC) with *o, for the other roles. The descriptor, or -ERR_UNAVAILABLE. */
 int options_to_memfd(const struct options *o, struct err *e) _must_check_;

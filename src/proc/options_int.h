@@ -43,6 +43,9 @@ int option_set_false(const struct option_row *r, struct options *o, const char *
 int option_set_listen(const struct option_row *r, struct options *o, const char *v, struct err *e);
 int option_set_metrics(const struct option_row *r, struct options *o, const char *v, struct err *e);
 int option_set_trusted(const struct option_row *r, struct options *o, const char *v, struct err *e);
+int option_set_label(const struct option_row *r, struct options *o, const char *v, struct err *e);
+int option_set_pool(const struct option_row *r, struct options *o, const char *v, struct err *e);
+int option_set_public(const struct option_row *r, struct options *o, const char *v, struct err *e);
 int option_set_access(const struct option_row *r, struct options *o, const char *v, struct err *e);
 /* --config, --help and the like, which are dealt with before the others. */
 int option_set_nothing(const struct option_row *r, struct options *o, const char *v, struct err *e);

@@ -179,6 +179,43 @@ int option_set_access(const struct option_row *r, struct options *o, const char 
 	return 0;
 }
 
+/* RFC 1123, so that it is one path component and one word of nft. */
+int option_set_label(const struct option_row *r, struct options *o, const char *v, struct err *e)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t len = strlen(v);
+
+	if (!len || len >= r->max || strspn(v, letters) != len || v[0] == '-' || v[len - 1] == '-')
+		return err_set(e, ERR_USAGE, NULL,
+			       "\"%s\" is not 1 to %u lower-case letters, digits and hyphens that "
+			       "begin and end with a letter or digit",
+			       QUOTE(v), r->max - 1);
+	return option_set_text(r, o, v, e);
+}
+
+int option_set_pool(const struct option_row *r, struct options *o, const char *v, struct err *e)
+{
+	if (o->n_public_pool == PUBLIC_MAX)
+		return err_set(e, ERR_USAGE, NULL, "more than %d prefixes", PUBLIC_MAX);
+	if (prefix_parse(v, strlen(v), &o->public_pool[o->n_public_pool], e))
+		return -ERR_USAGE;
+	o->n_public_pool++;
+	return 0;
+}
+
+int option_set_public(const struct option_row *r, struct options *o, const char *v, struct err *e)
+{
+	struct addr a;
+
+	if (o->n_public_address == PUBLIC_MAX)
+		return err_set(e, ERR_USAGE, NULL, "more than %d addresses", PUBLIC_MAX);
+	if (addr_parse(v, &a) || addr_is_wildcard(&a))
+		return err_set(e, ERR_USAGE, NULL, "\"%s\" is not an IP address of a machine",
+			       QUOTE(v));
+	o->public_address[o->n_public_address++] = a;
+	return 0;
+}
+
 int option_set_nothing(const struct option_row *r, struct options *o, const char *v, struct err *e)
 {
 	return 0;

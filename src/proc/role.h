@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The roles: one process each (gate: one per core), made by re-executing the binary with --role. See doc/architecture.md.
+ * The roles: one process each (gate: one per core), made by re-executing the binary with --role; the keeper is the parent's
+ * fork. See doc/architecture.md.
  */
 #pragma once
 
@@ -8,7 +9,9 @@
 #define ROLES(X)                   \
 	X(ROLE_PARENT, "parent")   \
 	X(ROLE_CONTROL, "control") \
-	X(ROLE_GATE, "gate")
+	X(ROLE_GATE, "gate")       \
+	X(ROLE_NETD, "netd")       \
+	X(ROLE_KEEPER, "keeper")
 
 enum role {
 #define X(e, name) e,

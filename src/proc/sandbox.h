@@ -3,6 +3,9 @@
  * Taking rights away from a role, for good: its own user, no capabilities, no_new_privs, Landlock, seccomp. Called once, at
  * the end of a role's set-up, when every file that it needs is open. A forbidden system call kills the process (SIGSYS).
  *
+ * netd, and the keeper that starts it, keep the few capabilities which making networks takes, and have no Landlock, which
+ * would forbid mount().
+ *
  * The list of system calls of each role is in sandbox_calls.c and is meant to be read.
  */
 #pragma once
@@ -21,7 +24,7 @@ struct sandbox {
 	enum role role;
 	enum sandbox_mode mode;
 	bool separate_users; /* false: all roles stay the caller's user (where setuid is impossible) */
-	uid_t uid; /* the role's own user and group, if separate_users; the parent stays root */
+	uid_t uid; /* the role's own user and group, if separate_users; the parent and the keeper stay root */
 	gid_t gid;
 	const char *rw_dir
 		[2]; /* folders in which it may read and write; must exist. NULL where unused. Gate: none */
@@ -42,6 +45,9 @@ int role_sandbox(const struct options *o, enum role r, struct sandbox *ret_sandb
  * Open what needs rights before; make no thread before, since only the calling one would be confined.
  */
 int sandbox_enter(const struct sandbox *s, struct err *e) _must_check_;
+
+/* Has this process what netd must be given? 0, or -ERR_UNAVAILABLE with what is missing and the way out. */
+int sandbox_netd_rights(struct err *e) _must_check_;
 
 /* Landlock ABI of this kernel, 0 if there is none. */
 int sandbox_landlock_abi(void);

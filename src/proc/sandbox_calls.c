@@ -2,8 +2,9 @@
 /*
  * The system calls that each role may make after its set-up. Any other kills the process.
  *
- * A child inherits its parent's filter, so the parent's is the union of all three and what it takes to start a child. What
- * nobody ever needs (ptrace, bpf, mount, kernel modules, keys, perf, other socket families) is in none of them.
+ * A child inherits its parent's filter, so the parent's is the union of its children's and what it takes to start a child;
+ * and the keeper's is netd's and the same. What nobody ever needs (ptrace, bpf, kernel modules, keys, perf, other socket
+ * families) is in none of them; mounts and namespaces are netd's alone.
  *
  * Calls without a condition on their arguments are answered from the kernel's bitmap without running the filter (Linux 5.11
  * and later), so all that the gate does per byte is free of it: keep conditions off recv, send, splice and epoll.
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -33,6 +35,10 @@ enum condition {
 	NOT_THERE,    /* answered with ENOSYS: the C library then does it another way */
 	GATE_STAT,    /* of a descriptor, not of a path */
 	LIMIT_READ,   /* prlimit64 that only asks */
+	NETLINK,      /* socket(AF_NETLINK): routes, nftables, sockets of others */
+	LINK_NAMES, /* socket(AF_UNIX, SOCK_DGRAM), and the ioctls that ask it for the number or name of a link */
+	NET_ENTER, /* setns: a network namespace */
+	NET_NEW,   /* unshare: a network namespace */
 };
 
 struct call {
@@ -95,16 +101,38 @@ static const struct call control[] = {
 	C(getuid), C(geteuid), C(getgid), C(getegid),
 };
 
-static const struct call parent[] = {
+static const struct call netd[] = {
+	/* the kernel's networks; and the C library's if_nametoindex() and back */
+	IF(socket, NETLINK), C(bind), C(sendmmsg), C(recvmmsg), IF(socket, LINK_NAMES), IF(ioctl, LINK_NAMES),
+	/* listeners of private endpoints */
+	IF(socket, TCP), C(listen),
+	/* namespaces, each kept by a mount on a file in /run/netns */
+	IF(setns, NET_ENTER), IF(unshare, NET_NEW), C(mount), C(umount2),
+	/* those files, /proc/sys/net, and what libnftables reads (/etc/iproute2, /usr/share, /etc/services) */
+	C(openat), C(newfstatat), C(stat), C(lstat), C(statx), C(statfs), C(fstatfs),
+	C(access), C(faccessat), C(faccessat2), C(readlink), C(readlinkat), C(getcwd), C(getdents64),
+	C(mkdir), C(mkdirat), C(rmdir), C(unlink), C(unlinkat), C(rename), C(renameat), C(renameat2),
+	C(fchmod), C(fsync), C(umask),
+	/* libnftables waits by select() */
+	C(select), C(pselect6), C(sysinfo), C(uname), C(getuid), C(geteuid), C(getgid), C(getegid),
+	IF(clone, THREAD), IF(clone3, NOT_THERE), C(set_robust_list), C(rseq), IF(prctl, HARMLESS_PRCTL),
+	C(sched_getaffinity), IF(prlimit64, LIMIT_READ), C(getrlimit),
+};
+
+/* Parent and keeper. */
+static const struct call starter[] = {
 	/* to start a child, as a process ... */
 	IF(clone, NO_NAMESPACE), IF(clone3, NOT_THERE), C(execveat), C(dup), C(dup2), C(dup3),
 	C(socketpair), C(set_tid_address), C(arch_prctl), C(mmap), C(mprotect), C(set_robust_list), C(rseq),
 	/* ... which then takes its own rights away ... */
 	C(setgroups), C(setresgid), C(setresuid), C(getresuid), C(getresgid), C(capget), C(capset),
 	C(prctl), C(seccomp),
-	C(landlock_create_ruleset), C(landlock_add_rule), C(landlock_restrict_self),
 	/* ... to watch over it, and to end it */
 	C(wait4), C(waitid), C(kill), C(prlimit64), C(setpriority), C(sched_setaffinity),
+};
+
+static const struct call parent[] = {
+	C(landlock_create_ruleset), C(landlock_add_rule), C(landlock_restrict_self),
 };
 
 #if SANDBOX_SANITIZER
@@ -148,9 +176,32 @@ static int allow_tcp(scmp_filter_ctx f)
 	return ret;
 }
 
+static int allow_netlink(scmp_filter_ctx f)
+{
+	static const int protocols[] = {NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_SOCK_DIAG};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(protocols); i++)
+		ret = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				       INT_IS(0, AF_NETLINK), INT_IS(2, protocols[i]));
+	return ret;
+}
+
 static int allow_second(scmp_filter_ctx f, int number, unsigned long value)
 {
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, number, 1, INT_IS(1, value));
+}
+
+static int allow_link_names(scmp_filter_ctx f, int number)
+{
+	if (number == SCMP_SYS(ioctl)) {
+		int ret = allow_second(f, number, SIOCGIFINDEX);
+
+		return ret ? ret : allow_second(f, number, SIOCGIFNAME);
+	}
+	return seccomp_rule_add(
+		f, SCMP_ACT_ALLOW, number, 2, INT_IS(0, AF_UNIX),
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, ~(uint32_t)SOCK_CLOEXEC, SOCK_DGRAM));
 }
 
 static int allow_masked(scmp_filter_ctx f, int number, unsigned int arg, uint64_t mask,
@@ -189,6 +240,14 @@ static int allow(scmp_filter_ctx f, const struct call *c)
 		return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), c->number, 0);
 	case GATE_STAT:
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->number, 1, INT_IS(3, AT_EMPTY_PATH));
+	case NETLINK:
+		return allow_netlink(f);
+	case LINK_NAMES:
+		return allow_link_names(f, c->number);
+	case NET_ENTER:
+		return allow_second(f, c->number, CLONE_NEWNET);
+	case NET_NEW:
+		return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->number, 1, INT_IS(0, CLONE_NEWNET));
 	case LIMIT_READ:
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->number, 1, SCMP_A2(SCMP_CMP_EQ, 0));
 	}
@@ -209,19 +268,25 @@ static int allow_all(scmp_filter_ctx f, const struct call *calls, size_t n)
 	return ret;
 }
 
+#define TAKE(calls) allow_all(f, (calls), ARRAY_SIZE(calls))
+
 static int add_role(scmp_filter_ctx f, enum role r)
 {
-	int ret = allow_all(f, common, ARRAY_SIZE(common));
+	int ret = TAKE(common);
 
 	if (!ret && (r == ROLE_GATE || r == ROLE_PARENT))
-		ret = allow_all(f, gate, ARRAY_SIZE(gate));
+		ret = TAKE(gate);
 	if (!ret && (r == ROLE_CONTROL || r == ROLE_PARENT))
-		ret = allow_all(f, control, ARRAY_SIZE(control));
+		ret = TAKE(control);
+	if (!ret && (r == ROLE_NETD || r == ROLE_KEEPER))
+		ret = TAKE(netd);
+	if (!ret && (r == ROLE_PARENT || r == ROLE_KEEPER))
+		ret = TAKE(starter);
 	if (!ret && r == ROLE_PARENT)
-		ret = allow_all(f, parent, ARRAY_SIZE(parent));
+		ret = TAKE(parent);
 #if SANDBOX_SANITIZER
 	if (!ret)
-		ret = allow_all(f, sanitizer, ARRAY_SIZE(sanitizer));
+		ret = TAKE(sanitizer);
 #endif
 	return ret;
 }

@@ -74,6 +74,11 @@ static long act_socket_netlink(void)
 	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
 }
 
+static long act_socket_audit(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 9 /* NETLINK_AUDIT */);
+}
+
 static long act_socket_tcp(void)
 {
 	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -104,9 +109,25 @@ static long act_bpf(void)
 	return syscall(SYS_bpf, 0, NULL, 0);
 }
 
+/* Onto nothing, so that a role that may mount has not done it. */
 static long act_mount(void)
 {
-	return mount("none", "/mnt", "tmpfs", 0, NULL);
+	return mount("none", "/nonexistent/postern", "tmpfs", 0, NULL);
+}
+
+static long act_netns(void)
+{
+	return syscall(SYS_unshare, 0x40000000 /* CLONE_NEWNET */);
+}
+
+static long act_mount_namespace(void)
+{
+	return syscall(SYS_setns, 0, 0x00020000 /* CLONE_NEWNS */);
+}
+
+static long act_any_namespace(void)
+{
+	return syscall(SYS_setns, 0, 0);
 }
 
 static long act_module(void)
@@ -180,6 +201,7 @@ static const struct {
 	{"socket-raw", act_socket_raw},
 	{"socket-packet", act_socket_packet},
 	{"socket-netlink", act_socket_netlink},
+	{"socket-audit", act_socket_audit},
 	{"socket-tcp", act_socket_tcp},
 	{"connect-unix", act_connect_unix},
 	{"bind", act_bind},
@@ -191,6 +213,9 @@ static const struct {
 	{"perf", act_perf},
 	{"io-uring", act_io_uring},
 	{"unshare", act_unshare},
+	{"netns", act_netns},
+	{"mount-namespace", act_mount_namespace},
+	{"any-namespace", act_any_namespace},
 	{"chroot", act_chroot},
 	{"setuid", act_setuid},
 	{"kill", act_kill},

@@ -90,25 +90,33 @@ static void child_run(const struct spawner *s, enum role r, uint32_t gate_index,
 	_exit(127);
 }
 
+int spawn_on_link(const struct spawner *s, enum role r, uint32_t gate_index, int link,
+		  pid_t *ret_pid)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (!pid)
+		child_run(s, r, gate_index, parent, link);
+	if (pid < 0)
+		return -errno;
+	*ret_pid = pid;
+	return 0;
+}
+
 int spawn_role(const struct spawner *s, enum role r, uint32_t gate_index, pid_t *ret_pid,
 	       int *ret_link, struct err *e)
 {
-	pid_t parent = getpid(), pid;
 	int ends[2] = {-1, -1}, ret;
 
 	ret = link_pair(ends);
 	if (ret)
 		return err_set(e, ERR_UNAVAILABLE, NULL, "no link: %s", strerror(-ret));
-	pid = fork();
-	if (!pid)
-		child_run(s, r, gate_index, parent, ends[1]);
+	ret = spawn_on_link(s, r, gate_index, ends[1], ret_pid);
 	close(ends[1]);
-	if (pid < 0) {
-		ret = err_set(e, ERR_UNAVAILABLE, NULL, "fork: %s", strerror(errno));
+	if (ret) {
 		close(ends[0]);
-		return ret;
+		return err_set(e, ERR_UNAVAILABLE, NULL, "fork: %s", strerror(-ret));
 	}
-	*ret_pid = pid;
 	*ret_link = ends[0];
 	return 0;
 }

@@ -22,5 +22,9 @@ struct spawner {
 int spawn_role(const struct spawner *s, enum role r, uint32_t gate_index, pid_t *ret_pid,
 	       int *ret_link, struct err *e) _must_check_;
 
+/* The same on a link that somebody else has the other end of; `link` is borrowed. 0 or -errno. */
+int spawn_on_link(const struct spawner *s, enum role r, uint32_t gate_index, int link,
+		  pid_t *ret_pid) _must_check_;
+
 /* Two ends for messages between roles: SOCK_SEQPACKET, non-blocking, CLOEXEC, large buffers. 0 or -errno. */
 int link_pair(int ret_ends[2]) _must_check_;

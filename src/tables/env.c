@@ -32,6 +32,8 @@ static const struct {
 	[TABLE_NAME] = {"name", 0},
 	[TABLE_CLUSTER] = {"cluster", MDB_INTEGERKEY},
 	[TABLE_RANGES] = {"ranges", MDB_INTEGERKEY},
+	[TABLE_NETWORK] = {"network", MDB_INTEGERKEY},
+	[TABLE_ENDPOINT] = {"endpoint", 0},
 	[TABLE_CHANGE] = {"change", MDB_INTEGERKEY},
 };
 

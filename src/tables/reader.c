@@ -44,7 +44,7 @@ const char *tables_store_id(const struct tables_snapshot *s)
 	return s->meta.store_id;
 }
 
-static int record_get(struct tables_snapshot *s, enum table table, MDB_val *key, MDB_val *ret_v)
+int tables_record_get(struct tables_snapshot *s, enum table table, MDB_val *key, MDB_val *ret_v)
 {
 	assert(s->is_live);
 	int rc = mdb_get(s->txn, s->tables->dbi[table], key, ret_v);
@@ -57,7 +57,7 @@ static int record_get(struct tables_snapshot *s, enum table table, MDB_val *key,
 static int name_get(struct tables_snapshot *s, const char *name, size_t len, uint32_t *ret_id)
 {
 	MDB_val key = tables_val(name, len), v;
-	int r = record_get(s, TABLE_NAME, &key, &v);
+	int r = tables_record_get(s, TABLE_NAME, &key, &v);
 
 	return r < 0 ? r : name_record_decode(&key, &v, ret_id);
 }
@@ -87,7 +87,7 @@ int tables_find_name(struct tables_snapshot *s, const char *name, size_t len, ui
 int tables_get_cluster(struct tables_snapshot *s, uint32_t id, struct tables_cluster *ret_cluster)
 {
 	MDB_val key = tables_val(&id, sizeof(id)), v;
-	int r = record_get(s, TABLE_CLUSTER, &key, &v);
+	int r = tables_record_get(s, TABLE_CLUSTER, &key, &v);
 
 	if (r < 0) {
 		memset(ret_cluster, 0, sizeof(*ret_cluster));
@@ -102,7 +102,7 @@ int tables_get_ranges(struct tables_snapshot *s, uint32_t id, bool verify, struc
 	int r;
 
 	memset(ret_set, 0, sizeof(*ret_set));
-	r = record_get(s, TABLE_RANGES, &key, &v);
+	r = tables_record_get(s, TABLE_RANGES, &key, &v);
 	if (r < 0)
 		return r;
 	if (ranges_header_decode(id, &v, &blob) < 0 ||
@@ -114,7 +114,7 @@ int tables_get_ranges(struct tables_snapshot *s, uint32_t id, bool verify, struc
 	return 0;
 }
 
-static int cluster_each(MDB_cursor *cursor, tables_id_fn *cb, void *arg)
+static int id_each(MDB_cursor *cursor, tables_id_fn *cb, void *arg)
 {
 	MDB_val key, v;
 	int r = 0, rc = mdb_cursor_get(cursor, &key, &v, MDB_FIRST);
@@ -153,17 +153,22 @@ static int change_each(MDB_cursor *cursor, uint64_t after, tables_id_fn *cb, voi
 	return rc == MDB_NOTFOUND ? 0 : -ERR_UNAVAILABLE;
 }
 
-int tables_each_cluster(struct tables_snapshot *s, tables_id_fn *cb, void *arg)
+int tables_each_id(struct tables_snapshot *s, enum table table, tables_id_fn *cb, void *arg)
 {
 	MDB_cursor *cursor;
 	int r;
 
 	assert(s->is_live);
-	if (mdb_cursor_open(s->txn, s->tables->dbi[TABLE_CLUSTER], &cursor) != 0)
+	if (mdb_cursor_open(s->txn, s->tables->dbi[table], &cursor) != 0)
 		return -ERR_UNAVAILABLE;
-	r = cluster_each(cursor, cb, arg);
+	r = id_each(cursor, cb, arg);
 	mdb_cursor_close(cursor);
 	return r;
+}
+
+int tables_each_cluster(struct tables_snapshot *s, tables_id_fn *cb, void *arg)
+{
+	return tables_each_id(s, TABLE_CLUSTER, cb, arg);
 }
 
 int tables_each_change(struct tables_snapshot *s, uint64_t after, tables_id_fn *cb, void *arg)

@@ -125,7 +125,9 @@ static uint64_t record_check(enum table table, const MDB_val *v)
 
 	if (table == TABLE_NAME || table == TABLE_RANGES)
 		at = 8;
-	else if (table == TABLE_CLUSTER)
+	else if (table == TABLE_ENDPOINT)
+		at = 24;
+	else if (table == TABLE_CLUSTER || table == TABLE_NETWORK)
 		at = v->mv_size - 8;
 	return at + 8 <= v->mv_size ? load_u64(p + at) : 0;
 }

@@ -9,7 +9,9 @@
  *	           "*.example.org"             u32 cluster id         (wildcard: one label, RFC 6125)
  *	cluster    u32 id                      cluster record (cluster_record.c draws it)
  *	ranges     u32 id                      rangeset blob (base/rangeset.h); absent if the endpoint is open to all
- *	change     u64 generation              u32 ids[]: the clusters that this generation touched
+ *	network    u32 id                      network record   \ tables/network.h
+ *	endpoint   network, address            endpoint record  /
+ *	change     u64 generation              u32 ids[]: the clusters and routers that this generation touched
  *
  * Every record carries a check value over its key and content (record.c draws the small ones), compared each time it is
  * read; a rangeset's own checksum when a reader first meets it in a generation. Opening the tables reads all of them
@@ -30,7 +32,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TABLES_SCHEMA 1
+#define TABLES_SCHEMA 2
 #define TABLES_MAP_BYTES \
 	(16ull << 30)		  /* address space, not memory: the file grows as it is filled */
 #define TABLES_CHANGES_KEPT  1024 /* generations; a reader further behind judges everything again */
@@ -111,7 +113,7 @@ typedef int tables_id_fn(uint32_t id, void *arg);
 /* Every cluster, by id. cb returns non-zero to stop, which is returned. */
 int tables_each_cluster(struct tables_snapshot *s, tables_id_fn *cb, void *arg) _must_check_;
 /*
- * The clusters touched by generations > after; an id may come more than once. -ERR_NOT_FOUND if the changes no longer
+ * The clusters and routers touched by generations > after; an id may come more than once. -ERR_NOT_FOUND if the changes no longer
  * reach back that far: then take every cluster as touched.
  */
 int tables_each_change(struct tables_snapshot *s, uint64_t after, tables_id_fn *cb, void *arg)
@@ -143,7 +145,7 @@ int tables_delete_names_of(struct tables *t, const uint32_t *ids, size_t n_ids, 
 int tables_clear(struct tables *t, struct err *e) _must_check_;
 /*
  * Visible to readers at once and as a whole. generation: greater than the last one, or any after tables_clear(), which
- * counts as a change of everything. ids: the clusters touched. On failure the transaction has been aborted.
+ * counts as a change of everything. ids: the clusters and routers touched. On failure the transaction has been aborted.
  */
 int tables_commit(struct tables *t, uint64_t generation, const char *store_id, const uint32_t *ids,
 		  size_t n_ids, struct err *e) _must_check_;

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "tables/tables.h"
+#include "tables/network.h"
 
 #include <lmdb.h>
 
@@ -18,7 +18,16 @@
 #define TABLES_STORE_ID_MAX	  40  /* with the terminating zero */
 #define TABLES_READER_CHECK_EVERY 16  /* commits */
 
-enum table { TABLE_META, TABLE_NAME, TABLE_CLUSTER, TABLE_RANGES, TABLE_CHANGE, TABLE_COUNT };
+enum table {
+	TABLE_META,
+	TABLE_NAME,
+	TABLE_CLUSTER,
+	TABLE_RANGES,
+	TABLE_NETWORK,
+	TABLE_ENDPOINT,
+	TABLE_CHANGE,
+	TABLE_COUNT
+};
 
 struct meta_record {
 	uint64_t generation;
@@ -51,9 +60,25 @@ struct tables {
 /* Fill e from an LMDB or errno code and return the negative ERR_ code. what: "write the name table" */
 int tables_fail(struct err *e, int rc, const char *what);
 
+/* --- reader.c --------------------------------------------------------------------------------------------- */
+
+/* -ERR_NOT_FOUND, -ERR_UNAVAILABLE. *ret_v is borrowed until tables_release(). */
+int tables_record_get(struct tables_snapshot *s, enum table table, MDB_val *key, MDB_val *ret_v)
+	_must_check_;
+/* Every key of a table whose keys are ids. */
+int tables_each_id(struct tables_snapshot *s, enum table table, tables_id_fn *cb, void *arg)
+	_must_check_;
+
+/* --- writer.c: within the transaction; the digest is kept ------------------------------------------------- */
+
+int tables_record_put(struct tables *t, enum table table, MDB_val *key, MDB_val *v, struct err *e)
+	_must_check_;
+int tables_record_delete(struct tables *t, enum table table, MDB_val *key, struct err *e)
+	_must_check_; /* absent is fine */
+
 /* --- verify.c --------------------------------------------------------------------------------------------- */
 
-/* Read every record, check it and the sum of all. 0 or -ERR_UNAVAILABLE. */
+/* Read every record, check it and the sum of all. Allocates nothing. 0 or -ERR_UNAVAILABLE. */
 int tables_verify(struct tables_snapshot *s, struct err *e) _must_check_;
 
 /* --- record.c: codecs. Encoders fill fixed buffers; decoders are strict and return 0 or -ERR_UNAVAILABLE ---- */
@@ -93,6 +118,37 @@ size_t cluster_record_encode(const struct tables_cluster *c, uint8_t dst[CLUSTER
 /* On failure *ret_cluster is zero: it admits nobody. */
 int cluster_record_decode(const MDB_val *v, uint32_t id, struct tables_cluster *ret_cluster)
 	_must_check_;
+
+/* --- network_record.c ------------------------------------------------------------------------------------- */
+
+#define NETWORK_RECORD_MAX (1u << 30)
+
+size_t network_record_size(const struct tables_network *n);
+/* len: network_record_size(), at most NETWORK_RECORD_MAX. The record says `generation`, not n's. */
+void network_record_encode(const struct tables_network *n, uint64_t generation, uint8_t *dst,
+			   size_t len);
+/* 0 if the record does not get that far; not checked. */
+uint64_t network_record_generation(const MDB_val *v);
+/* Everything that decoding checks, without memory. 0 or -ERR_UNAVAILABLE. */
+int network_record_check(const MDB_val *v, uint32_t id) _must_check_;
+/* tables_network_done() frees it; on failure *ret_network is zero. Also -ERR_NOMEM. */
+int network_record_decode(const MDB_val *v, uint32_t id, struct tables_network *ret_network)
+	_must_check_;
+
+/* --- endpoint_record.c ------------------------------------------------------------------------------------ */
+
+#define ENDPOINT_KEY_BYTES    21
+#define ENDPOINT_RECORD_BYTES 32
+
+void endpoint_key_encode(uint32_t network, const struct addr *a, uint8_t dst[ENDPOINT_KEY_BYTES]);
+int endpoint_key_decode(const MDB_val *key, uint32_t *ret_network, struct addr *ret_addr)
+	_must_check_;
+/* Not the blob itself, which follows and has its own checksum. blob: NULL if ep is open; at least RANGES_BLOB_MIN bytes. */
+void endpoint_record_encode(const MDB_val *key, const struct tables_endpoint *ep, const void *blob,
+			    uint8_t dst[ENDPOINT_RECORD_BYTES]);
+/* *ret_blob is borrowed from v, empty if the endpoint is open. The blob is the caller's to verify. */
+int endpoint_record_decode(const MDB_val *key, const MDB_val *v,
+			   struct tables_endpoint *ret_endpoint, MDB_val *ret_blob) _must_check_;
 
 /* --- loads and stores, host byte order, no alignment ------------------------------------------------------ */
 

@@ -14,14 +14,34 @@ static int ranges_verify(uint32_t id, const MDB_val *v)
 	return rangeset_verify(blob.mv_data, blob.mv_size) < 0 ? -ERR_UNAVAILABLE : 0;
 }
 
+static int endpoint_verify(const MDB_val *key, const MDB_val *v)
+{
+	struct tables_endpoint ep;
+	MDB_val blob;
+	int r = endpoint_record_decode(key, v, &ep, &blob);
+
+	if (r < 0 || ep.open)
+		return r;
+	return rangeset_verify(blob.mv_data, blob.mv_size) < 0 ? -ERR_UNAVAILABLE : 0;
+}
+
+/* 0: any. */
+static size_t key_size(enum table table)
+{
+	if (table == TABLE_NAME)
+		return 0;
+	if (table == TABLE_ENDPOINT)
+		return ENDPOINT_KEY_BYTES;
+	return table == TABLE_CHANGE ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
 static int record_verify(enum table table, const MDB_val *key, const MDB_val *v)
 {
-	const size_t key_size = table == TABLE_CHANGE ? sizeof(uint64_t) : sizeof(uint32_t);
 	struct tables_cluster c;
 	uint32_t id;
 	size_t n;
 
-	if (table != TABLE_NAME && key->mv_size != key_size)
+	if (key_size(table) != 0 && key->mv_size != key_size(table))
 		return -ERR_UNAVAILABLE;
 	switch (table) {
 	case TABLE_NAME:
@@ -30,6 +50,10 @@ static int record_verify(enum table table, const MDB_val *key, const MDB_val *v)
 		return cluster_record_decode(v, load_u32(key->mv_data), &c);
 	case TABLE_RANGES:
 		return ranges_verify(load_u32(key->mv_data), v);
+	case TABLE_NETWORK:
+		return network_record_check(v, load_u32(key->mv_data));
+	case TABLE_ENDPOINT:
+		return endpoint_verify(key, v);
 	case TABLE_CHANGE:
 		return change_record_decode(load_u64(key->mv_data), v, &n);
 	default:

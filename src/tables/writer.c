@@ -61,7 +61,7 @@ static bool is_there_already(struct tables *t, enum table table, MDB_val *key, c
 	       memcmp(old.mv_data, v->mv_data, v->mv_size) == 0;
 }
 
-static int record_put(struct tables *t, enum table table, MDB_val *key, MDB_val *v, struct err *e)
+int tables_record_put(struct tables *t, enum table table, MDB_val *key, MDB_val *v, struct err *e)
 {
 	int rc;
 
@@ -78,7 +78,7 @@ static int record_put(struct tables *t, enum table table, MDB_val *key, MDB_val 
 	return 0;
 }
 
-static int record_delete(struct tables *t, enum table table, MDB_val *key, struct err *e)
+int tables_record_delete(struct tables *t, enum table table, MDB_val *key, struct err *e)
 {
 	int rc;
 
@@ -97,7 +97,7 @@ int tables_put_cluster(struct tables *t, const struct tables_cluster *c, struct 
 	MDB_val key = tables_val(&c->id, sizeof(c->id));
 	MDB_val v = tables_val(record, cluster_record_encode(c, record));
 
-	return record_put(t, TABLE_CLUSTER, &key, &v, e);
+	return tables_record_put(t, TABLE_CLUSTER, &key, &v, e);
 }
 
 int tables_put_ranges(struct tables *t, uint32_t id, const void *blob, size_t len, struct err *e)
@@ -133,7 +133,7 @@ int tables_delete_ranges(struct tables *t, uint32_t id, struct err *e)
 {
 	MDB_val key = tables_val(&id, sizeof(id));
 
-	return record_delete(t, TABLE_RANGES, &key, e);
+	return tables_record_delete(t, TABLE_RANGES, &key, e);
 }
 
 int tables_delete_cluster(struct tables *t, uint32_t id, struct err *e)
@@ -141,7 +141,7 @@ int tables_delete_cluster(struct tables *t, uint32_t id, struct err *e)
 	MDB_val key = tables_val(&id, sizeof(id));
 	int r = tables_delete_ranges(t, id, e);
 
-	return r < 0 ? r : record_delete(t, TABLE_CLUSTER, &key, e);
+	return r < 0 ? r : tables_record_delete(t, TABLE_CLUSTER, &key, e);
 }
 
 int tables_put_name(struct tables *t, const char *name, uint32_t id, struct err *e)
@@ -153,7 +153,7 @@ int tables_put_name(struct tables *t, const char *name, uint32_t id, struct err 
 		return err_set(e, ERR_INVALID, NULL, "a server name has 1 to %d octets",
 			       TABLES_NAME_MAX);
 	name_record_encode(&key, id, record);
-	return record_put(t, TABLE_NAME, &key, &v, e);
+	return tables_record_put(t, TABLE_NAME, &key, &v, e);
 }
 
 int tables_delete_name(struct tables *t, const char *name, struct err *e)
@@ -162,7 +162,7 @@ int tables_delete_name(struct tables *t, const char *name, struct err *e)
 
 	if (key.mv_size == 0 || key.mv_size > TABLES_NAME_MAX)
 		return 0;
-	return record_delete(t, TABLE_NAME, &key, e);
+	return tables_record_delete(t, TABLE_NAME, &key, e);
 }
 
 static int id_cmp(const void *a, const void *b)
@@ -235,7 +235,7 @@ static int change_put(struct tables *t, uint64_t generation, const uint32_t *ids
 		return err_set(e, ERR_NOMEM, NULL, "out of memory");
 	memcpy(record + CHANGE_HEADER_BYTES, ids, n_ids * sizeof(*ids));
 	change_record_seal(generation, record, len);
-	return record_put(t, TABLE_CHANGE, &key, &v, e);
+	return tables_record_put(t, TABLE_CHANGE, &key, &v, e);
 }
 
 static int changes_trim(struct tables *t, uint64_t upto, struct err *e)

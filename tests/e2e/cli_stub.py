@@ -39,6 +39,12 @@ def cluster(document=DOCUMENT, revision=17, **status):
                        "upstreams": upstreams, **status}}
 
 
+def thing(kind, name, status=None, **fields):
+    """An object of any other kind."""
+    return {"kind": kind, "name": name, "id": 2, "revision": 5, "createdAt": OLD, "updatedAt": OLD,
+            "document": {"kind": kind, "name": name, **fields}, **({"status": status} if status else {})}
+
+
 def operation(**over):
     return {"id": "17", "status": "succeeded", "revision": 17, "acceptedAt": OLD, "enforcedMs": 1.94, "judged": 2,
             "cut": 1, "draining": 0, "waitingFor": [], **over}

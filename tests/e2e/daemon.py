@@ -235,6 +235,20 @@ class Posternd:
                         found[role].append(int(entry))
         return found
 
+    def keeper_pid(self):
+        """The parent's fork that starts netd; found by its name, since it has the parent's command line."""
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid), encoding="ascii") as f:
+            pids = f.read().split()
+        for pid in pids:
+            with contextlib.suppress(OSError), open("/proc/%s/comm" % pid, encoding="ascii") as f:
+                if f.read().strip() == "postern-keeper":
+                    return int(pid)
+        return None
+
+    def netd(self):
+        """What the status says of netd."""
+        return self.status()["netd"]
+
     def control_pid(self):
         return wait_until("a control process", lambda: self.children()["control"])[0]
 

@@ -43,6 +43,17 @@ def test_the_manual_knows_every_field():
             re.search(r"^\.It Ic %s\." % field, page, re.M), field
 
 
+def test_the_manual_knows_every_field_of_networks():
+    page = source("doc/man/postern-network.5")
+    cluster = source("doc/man/postern-cluster.5")
+    for name in ("gateway", "host", "joint", "network", "private", "route", "security_group"):
+        fields = re.findall(r'^\t+\{"(\w+)", SCHEMA_', source("src/model/%s.c" % name), re.M)
+        assert fields, name
+        for field in fields:
+            told = re.search(r"^\.(It )?Ic %s\b" % field, page, re.M)
+            assert told or (name == "private" and re.search(r"^\.(It )?Ic (\w+\.)?%s\b" % field, cluster, re.M)), field
+
+
 @pytest.mark.parametrize("name", sorted(os.listdir(os.path.join(ROOT, "examples"))))
 def test_examples_are_readable_documents(cli, api, name):
     api.on("POST", "/v1/apply", result({"name": "x", "action": "create"}, op=None, dry=True))

@@ -14,7 +14,7 @@ import termios
 import pytest
 
 from cli_stub import (DOCUMENT, POSTERN, STATUS, api, cli, cluster, error, operation,  # noqa: F401
-                      result)
+                      result, thing)
 
 
 def on_terminal(api, *words, columns=200, env=None):
@@ -94,12 +94,21 @@ def test_version(cli, api):
     (["apply", "-f", "a.yaml", "b.yaml"], '"b.yaml" is one word too many'),
     (["status", "-o", "xml"], '--output: "xml" is not one of table|json|yaml'),
     (["get", "clutsers"], 'unknown kind "clutsers"; did you mean "cluster"?'),
-    (["get", "pods"], 'unknown kind "pods"; there are: clusters'),
+    (["get", "pods"], 'unknown kind "pods"; there are: '),
     (["describe", "cluster"], '"postern get clusters" lists them'),
     (["describe"], '"postern describe" needs KIND NAME'),
     (["delete"], "nothing to delete"),
     (["delete", "cluster", "x", "-f", "y"], "not both"),
-    (["explain", "prod"], '"postern explain" needs CLUSTER SOURCE'),
+    (["explain"], '"postern explain" needs CLUSTER [SOURCE]'),
+    (["explain", "prod"], "Name a SOURCE on the internet, or --host NAME"),
+    (["explain", "prod", "192.0.2.1", "--host", "web"], "not both"),
+    (["explain", "prod", "192.0.2.1", "--address", "public"], "--address: goes with --host or --network"),
+    (["explain", "prod", "--host", "web", "--network", "n"], "--network: a host is where it is"),
+    (["exec"], '"postern exec" needs HOST'),
+    (["exec", "web"], "postern exec web -- kubectl get ns"),
+    (["exec", "web", "--"], "no command"),
+    (["names"], '"postern names" needs HOST'),
+    (["get", "all", "web"], '"all" is everything'),
     (["cluster", "set", "prod"], "nothing to set"),
     (["cluster", "set", "prod", "--drain", "soon"], '--drain: "soon" is not a whole number'),
     (["cluster", "set", "prod", "--public", "yes"], '"yes" is not one of on|off'),
@@ -127,6 +136,7 @@ def test_options_stand_anywhere_and_in_every_form(cli, api, tmp_path):
 
 def test_completion_is_valid_bash_and_completes(cli, api, tmp_path):
     api.on("GET", "/v1/clusters", {"revision": 17, "items": [cluster()]})
+    api.on("GET", "/v1/hosts", {"revision": 17, "items": [thing("host", "web", subnet="a")]})
     (tmp_path / "postern").symlink_to(POSTERN)
     script = tmp_path / "completion.bash"
     script.write_text(cli("completion", "bash").stdout)
@@ -144,7 +154,9 @@ def test_completion_is_valid_bash_and_completes(cli, api, tmp_path):
     assert complete("cluster", "set", "p") == ["prod"]
     assert complete("cluster", "set", "prod", "--add") == ["--add-allow"]
     assert complete("cluster", "set", "prod", "--public", "") == ["on", "off"]
-    assert complete("get", "") == ["cluster"]
+    assert {"cluster", "host", "subnet", "private-endpoint", "all"} <= set(complete("get", ""))
+    assert complete("get", "host", "") == complete("exec", "") == complete("names", "") == ["web"]
+    assert complete("explain", "") == ["prod"] and complete("explain", "prod", "--host", "") == ["web"]
     assert complete("get", "cluster", "") == ["prod"]
     assert complete("-o", "json", "desc") == ["describe"]
     assert complete("get", "-o", "y") == ["yaml"]
@@ -262,6 +274,20 @@ def test_apply_not_yet_enforced_exits_8(cli, api, tmp_path, output):
         assert json.loads(r.stdout)["operation"]["waitingFor"] == [1]
 
 
+@pytest.mark.parametrize("waiting, netd, text", [
+    ([], {"state": "behind", "reason": ""}, "not yet enforced: waiting for netd, which is behind; see:"),
+    ([0], {"state": "starting", "reason": ""}, "not yet enforced: waiting for gate 0 and for netd, which is starting; see:"),
+    ([], {"state": "behind", "reason": "no \x1b[1mveth"}, "not yet enforced: the networks cannot be made now: no "),
+    ([1], {"state": "off", "reason": "off"}, "waiting for gate 1, and the networks cannot be made now: off; see:"),
+    ([], None, "not yet enforced; see:"),
+])
+def test_apply_that_netd_has_not_made_exits_8(cli, api, tmp_path, waiting, netd, text):
+    op = operation(status="in-progress", enforcedMs=None, waitingFor=waiting, waitingForNetd=netd)
+    api.on("POST", "/v1/apply", result({"name": "prod", "action": "update"}, op=op), 202)
+    r = cli("apply", "-f", write(tmp_path, "p.json", DOCUMENT))
+    assert r.returncode == 8 and text in r.stdout and "\x1b" not in r.stdout
+
+
 def test_errors_name_the_file_and_the_document_in_it(cli, api, tmp_path):
     a = write(tmp_path, "a.json", DOCUMENT)
     b = write(tmp_path, "b.json", DOCUMENT, DOCUMENT)
@@ -309,13 +335,37 @@ def test_check_prints_a_readable_diff_and_changes_nothing(cli, api, tmp_path):
     assert r.stdout == ("cluster/prod would be updated\n"
                         "  ~ public.ranges: + 198.51.100.0/24  - 203.0.113.0/24\n"
                         "  ~ drain: 0 -> 30\n"
-                        "  + limits: {\"connections\":5}\n"
+                        "  + limits: {connections: 5}\n"
                         "  ~ upstreams: + [::1]:6443  - 10.0.0.5:6443\n"
                         "  ~ public.names: the same, in another order\n"
                         "  - certificateAuthority: x\n"
                         "cluster/same unchanged\n")
     assert cli("check", "-f", doc, "--exit-code").returncode == 10
     assert cli("check", "-f", doc, "--exit-code", "-o", "json").returncode == 10
+
+
+def test_check_reads_well_for_networks(cli, api, tmp_path):
+    nat = {"to": "0.0.0.0/0", "via": {"natGateway": "out"}}
+    drop = {"to": "10.9.0.0/16", "via": {"drop": True}}
+    api.on("POST", "/v1/apply", result(
+        {"kind": "route-table", "name": "rt", "action": "update", "diff": [
+            {"path": "routes", "before": [nat], "after": [nat, drop]}]},
+        {"kind": "security-group", "name": "api", "action": "update", "diff": [
+            {"path": "egress", "before": None, "after": []},
+            {"path": "ingress", "before": [{"protocol": "tcp", "ports": 443, "ranges": ["10.0.0.0/8"]}], "after": []}]},
+        {"kind": "cluster", "name": "prod", "action": "update", "diff": [
+            {"path": "private.enabled", "before": None, "after": False},
+            {"path": "private.placements", "before": None, "after": [{"subnet": "a", "addresses": ["10.0.1.7"]}]}]},
+        op=None, dry=True))
+    r = cli("check", "-f", write(tmp_path, "p.json", DOCUMENT))
+    assert r.stdout == ("route-table/rt would be updated\n"
+                        "  ~ routes: + {to: 10.9.0.0/16, via: {drop: true}}\n"
+                        "security-group/api would be updated\n"
+                        "  + egress: []\n"
+                        "  ~ ingress: - {protocol: tcp, ports: 443, ranges: [10.0.0.0/8]}\n"
+                        "cluster/prod would be updated\n"
+                        "  + private.enabled: false\n"
+                        "  + private.placements: + {subnet: a, addresses: [10.0.1.7]}\n")
 
 
 def test_check_without_difference(cli, api, tmp_path):
@@ -356,6 +406,9 @@ def test_names_are_encoded_in_the_path(cli, api):
     (["--allow", "203.0.113.0/24,2001:db8::/32"], {"public": {"ranges": ["203.0.113.0/24", "2001:db8::/32"]}}),
     (["--allow", "all"], {"public": {"ranges": None}}),
     (["--allow", "none", "--public", "on"], {"public": {"ranges": [], "enabled": True}}),
+    (["--private", "off", "--private-allow", "10.0.0.0/8,fd00::/8"],
+     {"private": {"enabled": False, "ranges": ["10.0.0.0/8", "fd00::/8"]}}),
+    (["--private", "on", "--private-allow", "all"], {"private": {"enabled": True, "ranges": None}}),
     (["--public", "off", "--drain", "30"], {"public": {"enabled": False}, "drain": 30}),
     (["--max-connections", "9", "--max-per-source", "0"], {"limits": {"connections": 9, "connectionsPerSource": 0}}),
     (["--proxy-protocol", "v2"], {"proxyProtocol": "v2"}),
@@ -451,6 +504,75 @@ def test_tables_fit_a_terminal_and_are_whole_when_piped(cli, api):
     wide = ["2001:db8:%x:1111:2222:3333:4444:5555/128" % i for i in range(2)]
     api.on("GET", "/v1/clusters", {"revision": 1, "items": [
         cluster({**DOCUMENT, "public": {"fqdn": "p.example.org", "ranges": wide}})]})
-    out = on_terminal(api, "get", columns=80, env={"NO_COLOR": "1"})[1].splitlines()
+    out = on_terminal(api, "get", "clusters", columns=80, env={"NO_COLOR": "1"})[1].splitlines()
     assert max(map(len, out)) <= 80 and "..." in out[1]
     assert ",".join(wide) in cli("get").stdout
+
+
+# --- exec ----------------------------------------------------------------------------------------------------------
+
+def as_root_apart(script, *words, api):
+    """Away from this machine's network and mounts; what the script makes is gone with it."""
+    return subprocess.run(["unshare", "--mount", "--net", "sh", "-c",
+                           "mount -t tmpfs tmpfs /run && mkdir /run/netns && " + script, "-", POSTERN, *words],
+                          capture_output=True, text=True, timeout=30,
+                          env={"PATH": os.environ["PATH"], "POSTERN_SOCKET": api.path})
+
+
+def lay_host(api, namespace="/run/netns/postern.host.web"):
+    host = thing("host", "web", subnet="a")
+    host["status"] = {"namespace": namespace} if namespace else {}
+    api.on("GET", "/v1/hosts/web", host)
+    api.on("GET", "/v1/hosts/web/names", {"host": "web", "names": [
+        {"name": "prod.example.org", "addresses": ["10.0.1.7", "fd00::7"]},
+        {"name": "bad name\n6.6.6.6 evil", "addresses": ["10.0.0.1"]}, {"name": "evil", "addresses": ["1 x"]}]})
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make namespaces")
+
+
+@needs_root
+def test_exec_runs_where_the_host_is_with_its_names_and_its_status(api):
+    lay_host(api)
+    before = open("/etc/hosts").read()
+    r = as_root_apart("ip netns add postern.host.web && ip -n postern.host.web addr add 10.77.0.1 dev lo && "
+                      '"$@"; s=$?; cat /etc/hosts >&2; ls /tmp/.postern-hosts-* >&2; exit $s',
+                      "exec", "web", "--", "sh", "-c",
+                      "ip -o addr | grep -c 10.77.0.1; cat /etc/hosts; echo \"$1\"; exit 7", "-",
+                      "--help", api=api)
+    assert r.returncode == 7, r.stderr
+    lines = r.stdout.splitlines()
+    assert lines[0] == "1" and lines[-1] == "--help"
+    assert "10.0.1.7 prod.example.org" in lines and "fd00::7 prod.example.org" in lines
+    assert "evil" not in r.stdout
+    local = [line for line in before.splitlines() if line.startswith(("127.", "::1"))]
+    assert all(line in lines for line in local)
+    assert r.stderr.startswith(before) and "prod.example.org" not in r.stderr  # nobody else sees them
+    assert "No such file" in r.stderr  # and nothing is left
+
+
+@needs_root
+def test_exec_says_what_is_missing(cli, api):
+    lay_host(api)
+    r = as_root_apart('"$@"', "exec", "web", "true", api=api)
+    assert r.returncode == 6 and "/run/netns/postern.host.web: the network namespace of host/web is not there" in r.stderr
+    r = as_root_apart('ip netns add postern.host.web; "$@"', "exec", "host/web", "no-such-command", "-x", api=api)
+    assert (r.returncode, r.stderr) == (127, "error: no-such-command: No such file or directory\n")
+    r = cli("exec", "none", "true")
+    assert r.returncode == 3
+    api.answers.clear()
+    lay_host(api, None)
+    r = as_root_apart('"$@"', "exec", "web", "true", api=api)
+    assert r.returncode == 6 and "attached by an interface" in r.stderr
+
+
+@needs_root
+def test_exec_needs_root(api):
+    lay_host(api)
+    os.chmod(api.path, 0o666)
+    for folder in (os.path.dirname(api.path), os.path.dirname(os.path.dirname(api.path)),
+                   os.path.dirname(os.path.dirname(os.path.dirname(api.path)))):
+        os.chmod(folder, 0o755)
+    r = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", POSTERN, "exec", "web", "true"],
+                       capture_output=True, text=True, env={"POSTERN_SOCKET": api.path})
+    assert r.returncode == 5 and "only root" in r.stderr and "sudo" in r.stderr

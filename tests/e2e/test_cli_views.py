@@ -6,7 +6,13 @@ import base64
 import json
 import re
 
-from cli_stub import CA, DOCUMENT, OLD, STATUS, api, cli, cluster, error, operation, result  # noqa: F401
+import pytest
+
+from cli_stub import CA, DOCUMENT, OLD, STATUS, api, cli, cluster, error, operation, result, thing  # noqa: F401
+
+
+PLURALS = ["clusters", "networks", "subnets", "route-tables", "internet-gateways", "nat-gateways", "public-addresses",
+           "peerings", "hubs", "sites", "security-groups", "hosts", "private-endpoints"]
 
 
 # --- looking -------------------------------------------------------------------------------------------------------
@@ -18,18 +24,17 @@ def test_get_table(cli, api):
     many = cluster({**DOCUMENT, "name": "many", "public": {"fqdn": "m", "ranges": ["10.0.0.0/24"] * 5}})
     api.on("GET", "/v1/clusters", {"revision": 17, "items": [down, many]})
     lines = cli("get", "clusters").stdout.splitlines()
-    assert lines[0].split() == ["NAME", "PUBLIC", "RANGES", "UPSTREAMS", "CONNECTIONS", "REVISION", "AGE"]
-    assert re.split(r" {2,}", lines[1])[:6] == ["a", "off", "all", "1/2 up", "2", "9"]
-    assert re.split(r" {2,}", lines[2])[:6] == ["many", "on", "10.0.0.0/24,10.0.0.0/24 +3", "1/1 up", "2", "17"]
+    assert lines[0].split() == ["NAME", "PUBLIC", "RANGES", "PRIVATE", "UPSTREAMS", "CONNECTIONS", "REVISION", "AGE"]
+    assert re.split(r" {2,}", lines[1])[:7] == ["a", "off", "all", "none", "1/2 up", "2", "9"]
+    assert re.split(r" {2,}", lines[2])[:7] == ["many", "on", "10.0.0.0/24,10.0.0.0/24 +3", "none", "1/1 up", "2", "17"]
     assert len({line.index(word) for line, word in zip(lines, ("PUBLIC", "off", "on "))}) == 1
-    assert cli("get").stdout.splitlines() == lines
 
 
 def test_get_yaml_can_be_applied_again(cli, api, tmp_path):
     other = {**DOCUMENT, "name": "other", "certificateAuthority": CA, "drain": 1.5, "proxyProtocol": "off"}
     api.on("GET", "/v1/clusters", {"revision": 17, "items": [cluster(), cluster(other)]})
     api.on("POST", "/v1/apply", result(op=None))
-    got = cli("get", "-o", "yaml").stdout
+    got = cli("get", "clusters", "-o", "yaml").stdout
     assert got.splitlines().count("---") == 2 and "revision" not in got
     assert cli("apply", "-f", "-", stdin=got).returncode == 0
     assert json.loads(api.asked("POST")[0]["body"]) == [DOCUMENT, other]
@@ -45,8 +50,93 @@ def test_get_json_is_the_apis(cli, api):
 
 def test_get_nothing(cli, api):
     api.on("GET", "/v1/clusters", {"revision": 0, "items": []})
-    r = cli("get")
+    r = cli("get", "clusters")
     assert (r.returncode, r.stdout) == (0, "") and "no clusters yet" in r.stderr
+
+
+# Of each kind an object, and the row that the table shows of it without its age.
+KINDS = [
+    (thing("network", "shop", {"subnets": 2, "hosts": 3, "endpoints": 1}, addressSpace=["10.0.0.0/16", "fd00::/48"]),
+     ["NAME", "SPACE", "SUBNETS", "HOSTS", "ENDPOINTS"], ["shop", "10.0.0.0/16,fd00::/48", "2", "3", "1"]),
+    (thing("subnet", "a", {"hosts": 2, "freeAddresses": 249}, network="shop", ranges=["10.0.1.0/24"], routeTable="rt"),
+     ["NAME", "NETWORK", "RANGES", "ROUTE TABLE", "DELEGATION", "HOSTS", "FREE"],
+     ["a", "shop", "10.0.1.0/24", "rt", "none", "2", "249"]),
+    (thing("route-table", "rt", {"usedBy": ["subnet/a"]}, network="shop",
+           routes=[{"to": "0.0.0.0/0", "via": {"natGateway": "out"}}, {"to": "10.9.0.0/16", "via": {"drop": True}}]),
+     ["NAME", "NETWORK", "ROUTES", "USED BY"],
+     ["rt", "shop", "0.0.0.0/0=natGateway/out,10.9.0.0/16=drop", "subnet/a"]),
+    (thing("internet-gateway", "igw", network="shop"), ["NAME", "NETWORK"], ["igw", "shop"]),
+    (thing("nat-gateway", "out", subnet="a", publicAddress="ip"), ["NAME", "SUBNET", "PUBLIC ADDRESS"],
+     ["out", "a", "ip"]),
+    (thing("public-address", "ip", {"usedBy": ["nat-gateway/out"]}, addresses=["198.51.100.7"]),
+     ["NAME", "ADDRESSES", "USED BY"], ["ip", "198.51.100.7", "nat-gateway/out"]),
+    (thing("peering", "p", networks=["shop", "lab"]), ["NAME", "NETWORKS", "ROUTES"], ["p", "shop,lab", "automatic"]),
+    (thing("hub", "h", attachments=[{"network": "shop"}, {"network": "lab", "routes": "none"}]),
+     ["NAME", "ATTACHED", "ROUTES"], ["h", "shop,lab", "-"]),
+    (thing("site", "office", {"hosts": 1}, addressSpace=["172.16.0.0/16"], connections=[{"hub": "h"}]),
+     ["NAME", "SPACE", "CONNECTED", "PUBLIC ADDRESS", "HOSTS"], ["office", "172.16.0.0/16", "hub/h", "-", "1"]),
+    (thing("security-group", "api", {"usedBy": ["cluster/prod"]}, network="shop", ingress=[{}, {}]),
+     ["NAME", "NETWORK", "INGRESS", "EGRESS", "USED BY"], ["api", "shop", "2 rules", "everything", "cluster/prod"]),
+    (thing("security-group", "shut", network="shop", egress=[]),
+     ["NAME", "NETWORK", "INGRESS", "EGRESS", "USED BY"], ["shut", "shop", "nothing", "nothing", "-"]),
+    (thing("host", "web", subnet="a", addresses=["10.0.1.9"], securityGroups=["api", "shut"]),
+     ["NAME", "WHERE", "ADDRESSES", "GROUPS", "PUBLIC"], ["web", "subnet/a", "10.0.1.9", "api,shut", "-"]),
+    (thing("private-endpoint", "pe", cluster="prod", subnet="a", addresses=["10.0.1.8"], state="pending"),
+     ["NAME", "CLUSTER", "SUBNET", "ADDRESSES", "STATE", "GROUPS"], ["pe", "prod", "a", "10.0.1.8", "pending", "-"]),
+]
+
+
+@pytest.mark.parametrize("o, titles, row", KINDS, ids=lambda x: x["name"] if isinstance(x, dict) else "")
+def test_each_kind_has_its_columns(cli, api, o, titles, row):
+    plural = o["kind"] + ("es" if o["kind"].endswith("s") else "s")
+    api.on("GET", "/v1/" + plural, {"revision": 5, "items": [o]})
+    lines = [re.split(r" {2,}", line) for line in cli("get", o["kind"]).stdout.splitlines()]
+    assert lines[0] == titles + ["AGE"] and lines[1][:-1] == row
+
+
+def test_get_all_has_a_table_for_each_kind_that_has_objects(cli, api):
+    for kind in PLURALS:
+        api.on("GET", "/v1/" + kind, {"revision": 5, "items": []})
+    assert "nothing is declared yet" in cli("get").stderr
+    for plural, o in (("networks", KINDS[0][0]), ("hosts", KINDS[-2][0])):
+        api.answers.pop(("GET", "/v1/" + plural))
+        api.on("GET", "/v1/" + plural, {"revision": 5, "items": [o]})
+    out = cli("get", "all").stdout
+    assert out == cli("get").stdout
+    assert re.findall(r"^(\w+):$", out, re.M) == ["networks", "hosts"] and "\n\nhosts:\nNAME" in out
+    both = [KINDS[0][0], KINDS[-2][0]]
+    assert json.loads(cli("get", "all", "-o", "json").stdout) == {"items": both}
+    api.on("POST", "/v1/apply", result(op=None))
+    assert cli("apply", "-f", "-", stdin=cli("get", "-o", "yaml").stdout).returncode == 0
+    assert json.loads(api.asked("POST")[0]["body"]) == [o["document"] for o in both]
+
+
+def test_describe_of_any_kind(cli, api):
+    host = thing("host", "web", {"namespace": "/run/netns/postern.host.web", "addresses": ["10.0.1.9", "fd00::9"],
+                                 "publicAddresses": ["198.51.100.9"], "usedBy": []}, subnet="a", securityGroups=["api"])
+    api.on("GET", "/v1/hosts/web", host)
+    api.on("GET", "/v1/history", {"changes": [
+        {"revision": 5, "kind": "host", "name": "web", "verb": "create", "actor": "uid:0(root)", "via": "native",
+         "time": OLD, "enforcedMs": 2.25}]})
+    out = cli("describe", "host/web").stdout
+    for text in ("Name:         host/web\n", "Namespace:    /run/netns/postern.host.web\n",
+                 "Addresses:    10.0.1.9\n              fd00::9\n", "Public:       198.51.100.9\n",
+                 "Used by:      nothing\n", "Document:\n  subnet: a\n  securityGroups:\n", "Last changes:\n"):
+        assert text in out, text
+
+
+def test_describe_shows_the_private_part_of_a_cluster(cli, api):
+    doc = {**DOCUMENT, "private": {"kind": "interfaces", "enabled": False, "placements": [{"subnet": "a"}],
+                                   "securityGroups": ["api"], "ranges": []}}
+    o = cluster(doc, endpoints=[{"address": "10.0.1.7", "port": 443, "network": "shop", "subnet": "a",
+                                 "of": "cluster/prod", "state": "off"}])
+    api.on("GET", "/v1/clusters/prod", o)
+    api.on("GET", "/v1/history", {"changes": []})
+    out = cli("describe", "cluster", "prod").stdout
+    assert "Private:      interfaces, off\n  Groups:     api\n  Ranges:     nobody\n" in out
+    assert re.search(r"^  10\.0\.1\.7 +443 +shop +a +cluster/prod +off$", out, re.M)
+    api.on("GET", "/v1/clusters", {"revision": 5, "items": [o]})
+    assert re.split(r" {2,}", cli("get", "clusters").stdout.splitlines()[1])[3] == "interfaces, off"
 
 
 def test_describe(cli, api):
@@ -80,6 +170,21 @@ def test_status(cli, api):
     assert "store: disk full" in out
 
 
+def test_status_of_netd(cli, api):
+    netd = {"state": "up", "pid": 13, "generation": 16, "off": "", "lacks": "", "failure": "", "failuresTotal": 0,
+            "operationsTotal": 5, "cutTotal": 0, "restarts": 0}
+    api.on("GET", "/v1/status", {**STATUS, "netd": netd})
+    assert cli("status").stdout.splitlines()[2] == "netd: up, pid 13, generation 16"
+    api.answers.clear()
+    api.on("GET", "/v1/status", {**STATUS, "netd": {**netd, "state": "behind", "restarts": 2, "failure": "no veth"}})
+    lines = cli("status").stdout.splitlines()
+    assert lines[2] == "netd: behind, pid 13, generation 16, 2 restarts"
+    assert lines[3] == "networks as declared cannot be made now: no veth"
+    api.answers.clear()
+    api.on("GET", "/v1/status", {**STATUS, "netd": {**netd, "state": "off", "pid": 0, "off": "no rights"}})
+    assert cli("status").stdout.splitlines()[2:4] == ["netd: off", "no networks: no rights"]
+
+
 def test_connections(cli, api):
     base = {"gate": 0, "cluster": "prod", "source": "203.0.113.9", "sourcePort": 5, "upstream": "10.0.0.5:6443",
             "state": "open", "since": OLD, "bytesUp": 1536, "bytesDown": 0, "drainLeftMs": 0}
@@ -88,7 +193,10 @@ def test_connections(cli, api):
         {**base, "id": "0-2", "why": {"rule": "open"}, "source": "2001:db8::1"},
         {**base, "id": "0-3", "why": {"rule": "draining"}, "state": "draining", "drainLeftMs": 2500},
         {"id": "0-4", "gate": 0, "source": "192.0.2.1", "sourcePort": 6, "state": "hello", "since": OLD, "bytesUp": 0,
-         "bytesDown": 0, "why": {"rule": "unknown"}}]})
+         "bytesDown": 0, "why": {"rule": "unknown"}},
+        {**base, "id": "0-5", "why": {"rule": "private"}, "source": "10.0.2.9", "via": "10.0.1.7", "network": "prod"},
+        {**base, "id": "0-6", "why": {"rule": "draining"}, "state": "draining", "drainLeftMs": 2500, "via": "fd00::7",
+         "network": None}]})
     lines = [re.split(r" {2,}", line) for line in cli("connections", "prod").stdout.splitlines()]
     assert api.requests[0]["query"] == {"cluster": "prod"}
     assert lines[0] == ["CLUSTER", "SOURCE", "UPSTREAM", "STATE", "SINCE", "UP", "DOWN", "WHY"]
@@ -97,6 +205,8 @@ def test_connections(cli, api):
     assert lines[2][1] == "[2001:db8::1]:5" and lines[2][7] == "open to all"
     assert lines[3][3] == "draining" and lines[3][7] == "forbidden, cut in 3 s"
     assert lines[4][:4] == ["-", "192.0.2.1:6", "-", "hello"]
+    assert lines[5][7] == "via private endpoint 10.0.1.7 (network prod)"
+    assert lines[6][7] == "forbidden, cut in 3 s, via private endpoint fd00::7"
 
 
 EVENTS = [{"time": OLD, "event": "refused", "gate": 1, "cluster": "prod", "source": "198.51.100.9", "sourcePort": 99,
@@ -104,6 +214,8 @@ EVENTS = [{"time": OLD, "event": "refused", "gate": 1, "cluster": "prod", "sourc
            "suppressed": 4},
           {"time": OLD, "event": "closed", "cluster": "prod", "source": "::1", "sourcePort": 7, "bytesUp": 10,
            "bytesDown": 2048, "durationMs": 1500, "upstream": "10.0.0.5:6443"},
+          {"time": OLD, "event": "refused", "cluster": "prod", "source": "10.0.2.9", "sourcePort": 8, "via": "10.0.1.7",
+           "network": "prod", "reason": "not-admitted", "rule": "nobody may"},
           {"time": OLD, "event": "enforced", "revision": 17, "enforcedMs": 4.3869999999999996}]
 
 
@@ -113,12 +225,14 @@ def test_events(cli, api):
     r = cli("events", "--cluster", "prod", "--accepted", "--last", "5")
     assert r.returncode == 0 and api.requests[0]["query"] == {"cluster": "prod", "accepted": "true", "last": "5"}
     lines = r.stdout.splitlines()
-    assert len(lines) == 3 and "\x1b" not in r.stdout
+    assert len(lines) == 4 and "\x1b" not in r.stdout
     for text in (OLD + "  refused", " prod ", "198.51.100.9:99", "not-in-ranges: 198.51.100.9 is in none of 2 ranges",
                  'asked for "prod\\x1b[2J"', "(gate 1)", "and 4 like it before"):
         assert text in lines[0], text
     assert "[::1]:7" in lines[1] and "after 1.5 s, 10 B up, 2.0 KiB down" in lines[1]
-    assert lines[2].endswith("revision=17  enforcedMs=4.387")
+    assert "10.0.2.9:8" in lines[2] and lines[2].endswith(
+        "  via private endpoint 10.0.1.7 (network prod)  not-admitted: nobody may")
+    assert lines[3].endswith("revision=17  enforcedMs=4.387")
     assert cli("events", "-o", "json").stdout.encode() == stream
 
 
@@ -154,6 +268,34 @@ def test_explain(cli, api):
     api.answers.clear()
     api.on("GET", "/v1/explain", {"reached": False, "reason": "not-in-ranges", "rule": "in none of 2 ranges"})
     assert cli("explain", "prod", "192.0.2.1").stdout.startswith("no: 192.0.2.1 does not reach cluster/prod: in none")
+
+
+STEPS = {"reached": False, "reason": "no-route", "rule": 'subnet "a" has no route to 203.0.113.1', "range": None,
+         "via": "public", "steps": [{"where": 'host "web"', "ok": True, "text": "prod.example.org answers 203.0.113.1"},
+                                    {"where": 'subnet "a"', "ok": False, "text": "no \x1b[2Jroute"}]}
+
+
+def test_explain_of_a_host_shows_each_step(cli, api):
+    api.on("GET", "/v1/explain", STEPS)
+    r = cli("explain", "cluster/prod", "--host", "host/web", "--address", "public")
+    assert api.requests[0]["query"] == {"cluster": "prod", "host": "web", "address": "public"}
+    assert (r.returncode, r.stdout) == (0, 'no: host/web does not reach cluster/prod by public: subnet "a" has no route '
+                                           'to 203.0.113.1\n'
+                                           '  ok  host "web": prod.example.org answers 203.0.113.1\n'
+                                           '  NO  subnet "a": no \\x1b[2Jroute\n')
+    cli("explain", "prod", "10.0.2.9", "--network", "shop")
+    assert api.requests[1]["query"] == {"cluster": "prod", "source": "10.0.2.9", "network": "shop"}
+    assert json.loads(cli("explain", "prod", "--host", "web", "-o", "json").stdout) == STEPS
+
+
+def test_names_are_lines_of_a_hosts_file(cli, api):
+    api.on("GET", "/v1/hosts/web/names", {"host": "web", "names": [
+        {"name": "prod.example.org", "addresses": ["10.0.1.7", "fd00::7"]}, {"name": "gone", "addresses": []}]})
+    r = cli("names", "host/web")
+    assert (r.returncode, r.stdout) == (0, "10.0.1.7 prod.example.org\nfd00::7 prod.example.org\n")
+    api.answers.clear()
+    api.on("GET", "/v1/hosts/web/names", {"host": "web", "names": []})
+    assert "no name answers there" in cli("names", "web").stderr
 
 
 def test_operation(cli, api):

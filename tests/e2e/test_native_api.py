@@ -110,7 +110,7 @@ def test_apply_is_all_or_nothing(postern):
     ({"upstreams": [{"address": "10.0.0.5", "port": 0}]}, "upstreams[0].port"),
     ({"drain": -1}, "drain"),
     ({"drain": 90000}, "drain"),
-    ({"private": {"kind": "interfaces"}}, "private.kind"),
+    ({"private": {"kind": "bridge"}}, "private.kind"),
     ({"command": {"enabled": True}}, "command.enabled"),
     ({"health": {"interval": 0}}, "health.interval"),
     ({"proxyProtocol": "v3"}, "proxyProtocol"),

@@ -61,6 +61,62 @@ def test_killed_gate_comes_back(postern, upstream, alice):
     print("gate back in %.0f ms" % (took * 1000))
 
 
+def netd_up(postern):
+    return wait_until("netd up", lambda: postern.netd()["state"] == "up" and postern.netd())
+
+
+def needs_netd(postern):
+    if postern.netd()["state"] == "off":
+        pytest.skip("no rights for networks here: " + postern.netd()["off"])
+
+
+def test_killed_netd_comes_back(postern, upstream, alice):
+    """Traffic, open connections and changes do not notice."""
+    needs_netd(postern)
+    postern.put(cluster("kn", [upstream.at]))
+    old = netd_up(postern)
+    with Line(alice, postern, "kn.example.org") as line, postern.events() as ev:
+        start = time.monotonic()
+        os.kill(old["pid"], signal.SIGKILL)
+        ev.wait("netd-gone")
+        ev.wait("netd-up")
+        took = time.monotonic() - start
+        line.ping()
+        assert postern.put(cluster("kn", [upstream.at], []))["operation"]["cut"] == 1
+    new = netd_up(postern)
+    assert new["pid"] != old["pid"] and new["restarts"] == old["restarts"] + 1
+    print("netd back in %.0f ms" % (took * 1000))
+
+
+def test_killed_keeper_is_told_and_the_rest_goes_on(make_postern, upstream, alice):
+    d = make_postern().start()
+    needs_netd(d)
+    pid = netd_up(d)["pid"]
+    d.put(cluster("kk", [upstream.at]))
+    with Line(alice, d, "kk.example.org") as line:
+        os.kill(d.keeper_pid(), signal.SIGKILL)
+        wait_until("netd off", lambda: d.netd()["state"] == "off")
+        wait_until("netd gone", lambda: not os.path.exists("/proc/%d" % pid))
+        assert "restart the service" in d.netd()["off"]
+        line.ping()
+        assert d.put(cluster("kk", [upstream.at], []))["operation"]["cut"] == 1
+    out = d.cli("status").stdout
+    assert "netd: off" in out and "restart the service" in out
+    # A control that is started again is told as well.
+    os.kill(d.control_pid(), signal.SIGKILL)
+    wait_until("control back", d.is_up)
+    assert "restart the service" in d.netd()["off"]
+
+
+def test_networks_off(make_postern):
+    d = make_postern("--networks", "off").start()
+    assert d.netd()["state"] == "off" and "--networks off" in d.netd()["off"]
+    assert d.keeper_pid() is None
+    out = d.cli("status").stdout
+    assert "netd: off" in out and "--networks off" in out
+    assert d.metrics()["netd_up"] == 0
+
+
 def test_connections_during_gate_death_are_served_by_it_later(make_postern, upstream, alice):
     """One gate only, killed: who connects meanwhile waits in the listener's queue and is served, not refused."""
     d = make_postern(gates=1).start()
@@ -77,6 +133,8 @@ def test_sigterm_ends_in_order(make_postern, upstream, alice):
     line = Line(alice, d, "term.example.org")
     pids = sum(d.children().values(), [])
     assert len(pids) == 3
+    if d.netd()["state"] != "off":
+        pids += [d.keeper_pid(), netd_up(d)["pid"]]
     assert d.stop() == 0
     for pid in pids:
         wait_until("process %d gone" % pid, lambda p=pid: not os.path.exists("/proc/%d" % p))
@@ -101,6 +159,8 @@ def test_state_survives_restart(make_postern, upstream, alice):
 def test_killed_parent_takes_all_with_it(make_postern):
     d = make_postern().start()
     pids = sum(d.children().values(), [])
+    if d.netd()["state"] != "off":
+        pids += [d.keeper_pid(), netd_up(d)["pid"]]
     d.kill()
     for pid in pids:
         wait_until("process %d gone" % pid, lambda p=pid: not os.path.exists("/proc/%d" % p))
@@ -137,9 +197,19 @@ FORBIDDEN = {
     "parent": ["ptrace", "bpf", "mount", "module", "socket-packet", "unshare", "io-uring"],
     "control": ["execve", "open", "create", "ptrace", "bpf", "mount", "module", "socket-packet", "socket-raw", "unshare",
                 "setuid", "mmap-exec"],
+    "keeper": ["execve", "ptrace", "bpf", "module", "socket-packet", "socket-raw", "socket-audit", "unshare", "mount-namespace",
+               "io-uring", "chroot", "connect-unix"],
+    "netd": ["execve", "fork", "ptrace", "bpf", "module", "socket-packet", "socket-raw", "socket-audit", "unshare",
+             "mount-namespace", "setuid", "kill", "io-uring", "chroot", "connect-unix", "mmap-exec"],
     "gate": ["execve", "fork", "open", "create", "ptrace", "bpf", "mount", "module", "socket-packet", "socket-raw",
              "unshare", "setuid", "bind", "listen", "kill", "mmap-exec"],
 }
+
+
+def can_make_networks():
+    with open("/proc/self/status", encoding="ascii") as f:
+        caps = next(int(line.split()[1], 16) for line in f if line.startswith("CapEff:"))
+    return caps >> 12 & 1 and caps >> 21 & 1  # CAP_NET_ADMIN, CAP_SYS_ADMIN
 
 
 @pytest.mark.parametrize("role, act", [(r, a) for r, acts in FORBIDDEN.items() for a in acts])
@@ -147,6 +217,8 @@ def test_forbidden_act(make_postern, role, act):
     """--probe: in the real process, after its set-up, the forbidden act is done. It must kill (SIGSYS) or be refused (77);
     78 would mean that it worked."""
     d = make_postern("--probe", "%s:%s" % (role, act), gates=1)
+    if role in ("keeper", "netd") and not can_make_networks():
+        pytest.skip("no rights for networks here")
     d.launch()
     assert d.process.wait(30) in (-signal.SIGSYS, 128 + signal.SIGSYS, 77), d.read_log()[-2000:]
 
@@ -165,6 +237,20 @@ def test_roles_have_users_of_their_own_and_no_rights(postern):
             users.setdefault(role, set()).add(fields["Uid"])
     assert users["control"] == {"\t".join(["2147480001"] * 4)}
     assert users["gate"] == {"\t".join(["2147480002"] * 4)}
+
+
+def test_netd_has_a_user_of_its_own_and_few_rights(postern):
+    needs_netd(postern)
+    pid = netd_up(postern)["pid"]
+    with open("/proc/%d/status" % pid, encoding="ascii") as f:
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+    # DAC_OVERRIDE, NET_BIND_SERVICE, NET_BROADCAST, NET_ADMIN, SYS_ADMIN
+    for field in ("CapEff", "CapPrm", "CapBnd"):
+        assert int(fields[field], 16) & ~0x201c02 == 0, (field, fields[field])
+    assert int(fields["CapEff"], 16) & 0x201000 == 0x201000
+    assert fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2"
+    if postern.separate_users:
+        assert fields["Uid"] == "\t".join(["2147480003"] * 4)
 
 
 def test_metrics_address_gives_metrics_only(postern):

@@ -4,7 +4,7 @@
  * sides, changes of the tables in between. The input is a program:
  *
  *	byte 0    bit 0: source is allowed, bit 1: comes from a trusted balancer, bit 2: PROXY v2 to the upstream, bit 3: drain,
- *	          bit 4: begin with a good ClientHello
+ *	          bit 4: begin with a good ClientHello, bit 5: comes by a private address, whose listener operation 13 closes
  *	then      operations: low 4 bits what, high 4 bits a length; data follows where the operation takes some
  *
  * What must hold whatever the input: a source that is not allowed never causes a connection to the upstream; the upstream
@@ -26,7 +26,9 @@ struct stream {
 static struct rig rig;
 static struct stream up, down;
 static int client, upstream;
-static bool allowed, trusted;
+static bool allowed, trusted, private;
+static const struct msg_endpoint place = {
+	.network = 7, .port = 443, .addr = {.family = ADDR_V4, .lo = 0x0a000063}};
 
 static void stream_send(struct stream *s, int fd, const uint8_t *data, size_t len)
 {
@@ -92,6 +94,10 @@ static void change(uint8_t what, bool drain, bool proxy)
 	c.max_connections = what & 4 ? 1 : 0;
 	c.max_per_source = what & 8 ? 1 : 0;
 	rig_declare(&rig, &c, what & 2);
+	if (private) {
+		struct rig_endpoint e = {place.addr, what & 2 ? 99 : RIG_CLUSTER, "10.0.0.0/8"};
+		rig_declare_endpoints(&rig, place.network, &e, what & 1);
+	}
 	rig.worker.bell = true;
 }
 
@@ -150,6 +156,9 @@ static void operation(struct cursor *in, uint8_t flags)
 	case 12:
 		rig_turns(&rig, 1);
 		return; /* without taking what has come */
+	case 13:
+		endpoint_close(&rig.worker, &place);
+		break;
 	default:
 		break;
 	}
@@ -170,7 +179,11 @@ static void state_check(void)
 	RIG_MUST(list_is_empty(&w->hellos) && list_is_empty(&w->doomed) && !w->run && !w->dead);
 	RIG_MUST(rig_count(&rig, GATE_connections) == 0 && rig_count(&rig, GATE_draining) == 0);
 	struct gate_cluster *c = cluster_find(w, RIG_CLUSTER);
-	RIG_MUST(!c || (!c->n_connections && list_is_empty(&c->names)));
+	RIG_MUST(!c || (!c->n_connections && list_is_empty(&c->names) &&
+			list_is_empty(&c->private_names)));
+	endpoint_close(w, &place);
+	rig_turns(&rig, 1);
+	RIG_MUST(!w->endpoints.n && !w->endpoints.dead);
 	if (c)
 		list_foreach (it, &c->upstreams)
 			RIG_MUST(!container_of(it, struct gate_upstream, node)->connections);
@@ -193,16 +206,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	up.n_sent = up.n_got = down.n_sent = down.n_got = 0;
 	allowed = flags & 1;
-	trusted = flags & 2;
-	up.loose = flags & 6; /* a header is taken out, or put in */
+	private = flags & 32;
+	trusted = flags & 2 && !private;
+	up.loose = trusted || flags & 4; /* a header is taken out, or put in */
 	upstream = -1;
 	change(1, flags & 8, flags & 4);
 	rig_turns(&rig, 2);
 	uint32_t source = trusted ? 0x0b000001 : allowed ? 0x0a000001 : 0xc0000201;
-	client = rig_connect(&rig, addr_v4(source));
+	if (private) {
+		uint16_t port;
+		endpoint_listen(&rig.worker, &place, rig_listen(&port));
+	}
+	client = rig_connect_by(&rig, addr_v4(source),
+				private ? endpoint_find(&rig.worker, place.network, &place.addr)
+					: NULL);
 	if (flags & 16)
 		stream_send(&up, client, hello,
-			    client_hello_format(hello, sizeof hello, RIG_NAME, random));
+			    client_hello_format(hello, sizeof hello, private ? NULL : RIG_NAME,
+						random));
 	exchange();
 	while (cursor_left(&in) && !in.bad)
 		operation(&in, flags);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the seed corpora of the wire codecs: make_corpus.py [FOLDER], by default corpus/ beside this file.
+"""Writes the seed corpora of the codecs: make_corpus.py [FOLDER], by default corpus/ beside this file.
 
 The hellos are those of the TLS library that Python uses, and variations of them. Their random parts differ from
 run to run, so the seeds are kept in the tree and this is run only to add to them.
@@ -125,9 +125,124 @@ def proxy_headers():
     yield "tls", hello_start
 
 
+def text(s):
+    return bytes([len(s)]) + s.encode()
+
+
+def address(a=None):
+    """As in network_record.c: family, then the address in the machine's order."""
+    if a is None:
+        return b"\0"
+    a = ipaddress.ip_address(a)
+    if a.version == 4:
+        return b"\4" + struct.pack("=I", int(a))
+    return b"\6" + struct.pack("=QQ", int(a) >> 64, int(a) & (1 << 64) - 1)
+
+
+def prefix(p=None):
+    if p is None:
+        return b"\0"
+    base, length = p.split("/")
+    return address(base) + bytes([int(length)])
+
+
+def network(name="n", kind=0, flags=1, **arrays):
+    """A network record without its check value; the fuzz target puts the length right."""
+    order = "spaces subnets links routes nats hosts host_groups groups rules prefixes endpoints".split()
+    head = struct.pack("=4sIIBBHQ", b"PNR1", 0, 7, kind, flags, 0, 42)
+    counts = b"".join(struct.pack("=I", len(arrays.get(a, []))) for a in order)
+    return head + counts + text(name) + b"".join(item for a in order for item in arrays.get(a, []))
+
+
+def network_records():
+    subnet = struct.pack("=II", 8, 7) + prefix("10.0.0.0/24") + prefix("fd00::/64") + address("10.0.0.1") + address("fd00::1")
+
+    def host(ident, group=(0, 1), in_subnet=0, attach=0, attach_name=""):
+        return (
+            struct.pack("=II", ident, in_subnet) + address(f"10.0.0.{ident}") + address() + address() + address()
+            + struct.pack("=IIB", *group, attach) + text(f"h{ident}") + text(attach_name)
+        )
+
+    whole = {
+        "spaces": [prefix("10.0.0.0/16"), prefix("fd00::/48")],
+        "subnets": [subnet],
+        "links": [struct.pack("=IBB", 3, 0, 0) + text("peer"), struct.pack("=IBB", 9, 1, 1) + text("hub")],
+        "routes": [
+            struct.pack("=IBI", 7, 2, 1) + prefix("10.9.0.0/16"),
+            struct.pack("=IBI", 7, 1, 0) + prefix("0.0.0.0/0"),
+            struct.pack("=IBI", 7, 0, 0) + prefix("::/0"),
+        ],
+        "nats": [struct.pack("=I", 7) + prefix("0.0.0.0/0") + address("192.0.2.1") + address()],
+        "hosts": [host(20), host(21, (1, 1), attach=1, attach_name="theirs")],
+        "host_groups": [struct.pack("=I", 0), struct.pack("=I", 0)],
+        "groups": [struct.pack("=IIIB", 30, 0, 1, 1) + text("web")],
+        "rules": [struct.pack("=BBHHII", 1, 1, 443, 443, 0, 2)],
+        "prefixes": [prefix("10.0.0.20/32"), prefix("fd00::/64")],
+        "endpoints": [address("10.0.0.9") + struct.pack("=H", 443), address("fd00::9") + struct.pack("=H", 443)],
+    }
+    yield "whole", network(**whole)
+    yield "empty", network()
+    yield "hub", network("hub", 1, 0, links=whole["links"], routes=whole["routes"][:1])
+    yield "site", network("site", 2, spaces=whole["spaces"], subnets=[subnet], hosts=[host(5, (0, 0))])
+    yield "cut", network(**whole)[:-20]
+    yield "rest", network(**whole) + b"\0"
+    yield "hosts-not-in-order", network(**{**whole, "hosts": whole["hosts"][::-1]})
+    yield "group-past-the-end", network(**{**whole, "hosts": [host(20, (0xFFFFFFFF, 2))]})
+    yield "subnet-past-the-end", network(**{**whole, "hosts": [host(20, in_subnet=1)]})
+    yield "link-past-the-end", network(**{**whole, "links": whole["links"][:1]})
+    yield "host-bits", network(spaces=[prefix("10.0.0.1/16")])
+    yield "family-unknown", network(spaces=[b"\5\0\0\0\0\0"])
+    yield "no-name", network("")
+    yield "counts-of-everything", network()[:24] + b"\xff" * 44 + text("n")
+NETWORK = "kind: network\nname: net\naddressSpace: [10.0.0.0/16, '2001:db8::/48']\n"
+SUBNET = "kind: subnet\nname: sub\nnetwork: net\nranges: [10.0.1.0/24, '2001:db8:0:1::/64']\n"
+LANDSCAPE = (
+    NETWORK,
+    SUBNET + "routeTable: table\n",
+    "kind: subnet\nname: lent\nnetwork: net\nranges: [10.0.2.0/28]\ndelegation: clusters\n",
+    "kind: network\nname: other\naddressSpace: [10.1.0.0/16]\n",
+    "kind: subnet\nname: far\nnetwork: other\nranges: [10.1.0.0/28]\n",
+    "kind: internet-gateway\nname: gate\nnetwork: net\n",
+    "kind: public-address\nname: first\naddresses: [198.51.100.7]\n",
+    "kind: public-address\nname: second\n",
+    "kind: nat-gateway\nname: nat\nsubnet: sub\npublicAddress: first\n",
+    "kind: peering\nname: pair\nnetworks: [net, other]\nroutes: none\n",
+    "kind: hub\nname: hub\nattachments: [{network: net}, {network: other, routes: none}]\n"
+    "routes: [{to: 172.16.0.0/12, via: {site: office}}, {to: 10.9.0.0/16, via: {drop: true}}]\n",
+    "kind: site\nname: office\naddressSpace: [192.168.0.0/24]\npublicAddress: second\n"
+    "connections: [{network: net}, {hub: hub}]\n",
+    "kind: route-table\nname: table\nnetwork: net\nroutes:\n- {to: 0.0.0.0/0, via: {internetGateway: gate}}\n"
+    "- {to: '::/0', via: {natGateway: nat}}\n- {to: 10.1.0.0/16, via: {peering: pair}}\n"
+    "- {to: 10.1.2.0/24, via: {hub: hub}}\n- {to: 192.168.0.0/16, via: {site: office}}\n",
+    "kind: security-group\nname: web\nnetwork: net\negress: []\ningress:\n"
+    "- {protocol: tcp, ports: '8000-8100', ranges: [0.0.0.0/0], groups: [web]}\n- {protocol: icmp, groups: [web]}\n",
+    "kind: host\nname: a\nsubnet: sub\naddresses: [10.0.1.9]\nsecurityGroups: [web]\nattach: {namespace: x_1}\n",
+    "kind: host\nname: b\nsite: office\nattach: {interface: eth0}\n",
+    "kind: cluster\nname: c\nupstreams: [{address: 127.0.0.1}]\npublic: {fqdn: a.b, enabled: false}\n"
+    "private: {kind: integrated, placements: [{subnet: lent}], ranges: [], port: 6443}\n",
+    "kind: private-endpoint\nname: ep\ncluster: c\nsubnet: far\nstate: approved\nranges: [10.0.0.0/8]\n",
+)
+
+
+def documents():
+    """The first byte says YAML."""
+    for document in LANDSCAPE:
+        yield document.split("name: ")[1].split("\n")[0] + "-alone", b"1" + document.encode()
+    yield "landscape", b"1" + "---\n".join(LANDSCAPE).encode()
+    yield "landscape-reversed", b"1" + "---\n".join(reversed(LANDSCAPE)).encode()
+    yield "overlap", b"1" + "---\n".join((NETWORK, SUBNET, SUBNET.replace("sub", "two"))).encode()
+    yield "escape", b"1kind: host\nname: a\nsubnet: ../x\nattach: {namespace: ../../etc}\n"
+
+
 def main():
     top = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
-    for codec, seeds in (("client_hello", client_hellos()), ("proxy_header", proxy_headers())):
+    seeds_of = {
+        "client_hello": client_hellos(),
+        "proxy_header": proxy_headers(),
+        "network_record": network_records(),
+        "document": documents(),
+    }
+    for codec, seeds in seeds_of.items():
         folder = top / codec
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in seeds:

@@ -67,7 +67,7 @@ static void test_words(void **state)
 	assert_int_equal(PARSE(&a, &e, "explain", "--", "-prod", "--x"), 0);
 	assert_string_equal(args_word(&a, 0), "-prod");
 	assert_string_equal(args_word(&a, 1), "--x");
-	assert_int_equal(PARSE(&a, &e, "explain", "prod"), -ERR_USAGE);
+	assert_int_equal(PARSE(&a, &e, "operation"), -ERR_USAGE);
 	assert_int_equal(PARSE(&a, &e, "explain", "--help"), 0);
 }
 

@@ -79,7 +79,6 @@ static const struct {
 	{HEAD UP "public: {fqdn: -a.b}\n", ERR_INVALID, "public.fqdn", "no DNS name"},
 	{HEAD UP "public: {fqdn: a.b, enabled: \"no\"}\n", ERR_INVALID, "public.enabled",
 	 "true or false"},
-	{HEAD UP "public: {fqdn: a.b, enabled: false}\n", ERR_INVALID, "public.enabled", "--force"},
 	{HEAD UP "public: {fqdn: a.b, names: [A.B]}\n", ERR_INVALID, "public.names[0]", "already"},
 	{HEAD UP "public: {fqdn: a.b, names: [\"a.*.b\"]}\n", ERR_INVALID, "public.names[0]",
 	 "whole first label"},
@@ -98,7 +97,8 @@ static const struct {
 	{HEAD UP "public: {fqdn: a.b, ranges: [10.0.0.0/8, 1.2.3.4, 9.0.0.0/8, 1.2.3.4/32]}\n",
 	 ERR_INVALID, "public.ranges[3]", "already, as item 1"},
 
-	{GOOD "private: {kind: interfaces}\n", ERR_UNSUPPORTED, "private.kind", "not built"},
+	{GOOD "private: {kind: interfaces, placements: [{subnet: A}]}\n", ERR_INVALID,
+	 "private.placements[0].subnet", "RFC 1123"},
 	{GOOD "private: {kind: magic}\n", ERR_INVALID, "private.kind", "must be one of none"},
 	{GOOD "dns: {zone: system}\n", ERR_UNSUPPORTED, "dns.zone", "not built"},
 	{GOOD "command: {enabled: true}\n", ERR_UNSUPPORTED, "command.enabled", "not built"},
@@ -161,8 +161,6 @@ static const struct {
 	 ERR_INVALID, "public.ranges[1]", "as item 0"},
 
 	{GOOD "private: none\n", ERR_INVALID, "private", "an object, not the string \"none\""},
-	{GOOD "private: {kind: private-link}\n", ERR_UNSUPPORTED, "private.kind", "use none"},
-	{GOOD "private: {kind: integrated}\n", ERR_UNSUPPORTED, "private.kind", "use none"},
 	{GOOD "private: {interfaces: []}\n", ERR_INVALID, "private.interfaces",
 	 "the fields are kind"},
 	{GOOD "dns: {zone: own}\n", ERR_UNSUPPORTED, "dns.zone", "use none"},

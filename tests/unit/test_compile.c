@@ -74,7 +74,7 @@ static void test_fields(void **state)
 	struct tables_cluster c;
 	struct err e = {0};
 
-	must_ok(compile_changes(t, &change, 1, 17, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, 17, "abc", NULL, &e), &e);
 	assert_int_equal(e.code, ERR_NONE);
 	assert_int_equal(find(t, "a.example.org"), 4);
 	assert_int_equal(find(t, "x.b.example"), 4);
@@ -100,7 +100,7 @@ static void test_fields(void **state)
 	assert_int_equal(c.upstreams[0].addr.lo, 0x0a000005);
 
 	change = (struct compile_change){.id = 4, .before = doc};
-	must_ok(compile_changes(t, &change, 1, 18, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, 18, "abc", NULL, &e), &e);
 	assert_int_equal(find(t, "a.example.org"), -ERR_NOT_FOUND);
 	assert_int_equal(find(t, "x.b.example"), -ERR_NOT_FOUND);
 	assert_false(admits(t, 4, "10.1.2.3"));
@@ -121,7 +121,7 @@ static void test_unchanged_ranges_are_kept(void **state)
 	uint8_t *blob;
 	size_t len;
 
-	must_ok(compile_changes(t, &change, 1, 1, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, 1, "abc", NULL, &e), &e);
 	assert_int_equal(rangeset_build(&mark, 1, &blob, &len), 0);
 	assert_int_equal(tables_begin(t, NULL), 0);
 	assert_int_equal(tables_put_ranges(t, 1, blob, len, NULL), 0);
@@ -130,11 +130,11 @@ static void test_unchanged_ranges_are_kept(void **state)
 
 	json_object_set_new(after, "drain", json_integer(5));
 	change = (struct compile_change){.id = 1, .before = doc, .after = after};
-	must_ok(compile_changes(t, &change, 1, 3, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, 3, "abc", NULL, &e), &e);
 	assert_true(admits(t, 1, "11.0.0.1"));
 	json_array_append_new(json_object_get(json_object_get(after, "public"), "ranges"),
 			      json_string("12.0.0.0/8"));
-	must_ok(compile_changes(t, &change, 1, 4, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, 4, "abc", NULL, &e), &e);
 	assert_false(admits(t, 1, "11.0.0.1"));
 	assert_true(admits(t, 1, "12.0.0.1"));
 	json_decref(doc);
@@ -154,7 +154,7 @@ static void test_bad_document_admits_nobody(void **state)
 
 	put_one(s, "bad", bad, &bad_id);
 	put_one(s, "good", good, &good_id);
-	must_ok(compile_all(t, s, &e), &e);
+	must_ok(compile_all(t, NULL, s, NULL, &e), &e);
 	assert_int_equal(e.code, ERR_INVALID);
 	assert_non_null(strstr(e.text, "\"bad\""));
 	assert_true(admits(t, good_id, "192.0.2.1"));
@@ -167,7 +167,7 @@ static void test_bad_document_admits_nobody(void **state)
 	struct compile_change change = {.id = bad_id, .before = bad, .after = repaired};
 	uint64_t revision = put_one(s, "bad", repaired, &bad_id);
 	e = (struct err){0};
-	must_ok(compile_changes(t, &change, 1, revision, store_id(s), &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, revision, store_id(s), NULL, &e), &e);
 	assert_int_equal(e.code, ERR_NONE);
 	assert_true(admits(t, bad_id, "192.0.2.1"));
 	assert_int_equal(find(t, "bad.example"), (int)bad_id);
@@ -194,11 +194,11 @@ static void test_name_moves(void **state)
 	struct tables *t = must_tables("tables");
 	struct err e = {0};
 
-	must_ok(compile_changes(t, there, 2, 1, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, there, 2, 1, "abc", NULL, &e), &e);
 	assert_int_equal(find(t, "x.example"), 1);
-	must_ok(compile_changes(t, move, 2, 2, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, move, 2, 2, "abc", NULL, &e), &e);
 	assert_int_equal(find(t, "x.example"), 2);
-	must_ok(compile_changes(t, back, 2, 3, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, back, 2, 3, "abc", NULL, &e), &e);
 	assert_int_equal(find(t, "x.example"), 1);
 	json_decref(a);
 	json_decref(b);
@@ -218,24 +218,24 @@ static void test_catch_up_from_afar(void **state)
 	uint64_t revision;
 	uint32_t id;
 
-	must_ok(compile_catch_up(t, s, &e), &e); /* empty, but now of this store */
+	must_ok(compile_catch_up(t, NULL, s, NULL, &e), &e); /* empty, but now of this store */
 	same_as_fresh(t, s);
 	put_one(s, "p", doc, &id);
-	must_ok(compile_catch_up(t, s, &e), &e);
-	must_ok(compile_catch_up(t, s, &e), &e);
+	must_ok(compile_catch_up(t, NULL, s, NULL, &e), &e);
+	must_ok(compile_catch_up(t, NULL, s, NULL, &e), &e);
 	same_as_fresh(t, s);
 
 	assert_int_equal(tables_begin(t, NULL), 0);
 	assert_int_equal(tables_put_name(t, "stray.example", id, NULL), 0);
 	assert_int_equal(tables_commit(t, 1000, store_id(s), NULL, 0, NULL), 0);
-	must_ok(compile_catch_up(t, s, &e), &e);
+	must_ok(compile_catch_up(t, NULL, s, NULL, &e), &e);
 	same_as_fresh(t, s);
 
 	assert_int_equal(tables_begin(t, NULL), 0);
 	assert_int_equal(tables_clear(t, NULL), 0);
 	assert_int_equal(tables_put_name(t, "stray.example", id, NULL), 0);
 	assert_int_equal(tables_commit(t, store_revision(s), "another", NULL, 0, NULL), 0);
-	must_ok(compile_catch_up(t, s, &e), &e);
+	must_ok(compile_catch_up(t, NULL, s, NULL, &e), &e);
 	same_as_fresh(t, s);
 
 	must_ok(store_begin(s, &meta, &e), &e);
@@ -249,7 +249,7 @@ static void test_catch_up_from_afar(void **state)
 		must_ok(store_put(s, "cluster", name, 0, doc, &id, &e), &e);
 	}
 	must_ok(store_commit(s, &revision, &e), &e);
-	must_ok(compile_catch_up(t, s, &e), &e);
+	must_ok(compile_catch_up(t, NULL, s, NULL, &e), &e);
 	assert_int_equal(find(t, "m4999.example"), (int)id);
 	same_as_fresh(t, s);
 	json_decref(doc);
@@ -265,12 +265,12 @@ static void test_failure_changes_nothing(void **state)
 	struct tables *t = must_tables("tables");
 	struct err e = {0};
 
-	must_ok(compile_changes(t, &change, 1, 5, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, 5, "abc", NULL, &e), &e);
 	change = (struct compile_change){.id = 1, .before = doc};
-	assert_int_equal(compile_changes(t, &change, 1, 5, "abc", &e), -ERR_INTERNAL);
+	assert_int_equal(compile_changes(t, NULL, &change, 1, 5, "abc", NULL, &e), -ERR_INTERNAL);
 	assert_int_equal(find(t, "p.example"), 1);
 	e = (struct err){0};
-	must_ok(compile_changes(t, &change, 1, 6, "abc", &e), &e);
+	must_ok(compile_changes(t, NULL, &change, 1, 6, "abc", NULL, &e), &e);
 	assert_int_equal(find(t, "p.example"), -ERR_NOT_FOUND);
 	json_decref(doc);
 	tables_close(t);
@@ -315,7 +315,7 @@ static void test_cost(void **state)
 	}
 	must_ok(store_commit(s, &revision, &e), &e);
 	start = cpu_ms();
-	must_ok(compile_all(t, s, &e), &e);
+	must_ok(compile_all(t, NULL, s, NULL, &e), &e);
 	print_message("compile_all, %d clusters of 50 ranges: %.1f ms CPU\n", n, cpu_ms() - start);
 
 	start = cpu_ms();
@@ -323,7 +323,8 @@ static void test_cost(void **state)
 		after = json_deep_copy(doc);
 		json_object_set_new(json_object_get(after, "public"), "ranges", ranges_make(50));
 		struct compile_change change = {.id = id, .before = doc, .after = after};
-		must_ok(compile_changes(t, &change, 1, revision + 1 + (uint64_t)i, store_id(s), &e),
+		must_ok(compile_changes(t, NULL, &change, 1, revision + 1 + (uint64_t)i,
+					store_id(s), NULL, &e),
 			&e);
 		json_decref(doc);
 		doc = after;

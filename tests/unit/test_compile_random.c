@@ -194,11 +194,11 @@ static void random_run(uint64_t seed, int steps)
 			if (below(3) == 0)
 				reopen(&w);
 		} else if (missed > 0) {
-			must_ok(compile_catch_up(w.t, w.s, &e), &e);
+			must_ok(compile_catch_up(w.t, NULL, w.s, NULL, &e), &e);
 			missed = 0;
 		} else {
-			must_ok(compile_changes(w.t, step.changes, step.n, revision, store_id(w.s),
-						&e),
+			must_ok(compile_changes(w.t, NULL, step.changes, step.n, revision,
+						store_id(w.s), NULL, &e),
 				&e);
 		}
 		step_done(&step);

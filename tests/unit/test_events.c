@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/log.h"
 #include "control/control_int.h"
+#include "control/why.h"
+#include "tables/network.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -170,7 +172,7 @@ static void test_gate_events_are_checked_and_quoted(void **state)
 				.source_port = 7,
 				.wall_us = UINT64_MAX,
 				.name_len = 6};
-	struct gate_event bad[4];
+	struct gate_event bad[5];
 	json_t *o;
 	size_t len;
 	char *text;
@@ -189,14 +191,74 @@ static void test_gate_events_are_checked_and_quoted(void **state)
 	json_decref(o);
 	free(text);
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		bad[i] = ev;
 	bad[0].kind = GATE_EVENT_COUNT;
 	bad[1].reason = GATE_REASON_COUNT;
 	bad[2].name_len = GATE_EVENT_NAME_MAX + 1;
 	bad[3].source.family = 5;
-	for (size_t i = 0; i < 4; i++)
+	bad[4].local.family = 5;
+	for (size_t i = 0; i < 5; i++)
 		assert_true(events_on_gate(c, 0, &bad[i], 1) < 0);
+}
+
+static void network_put(struct tables *t, uint32_t id, const char *name)
+{
+	struct tables_network n = {.id = id};
+	bool changed;
+
+	snprintf(n.name, sizeof n.name, "%s", name);
+	assert_int_equal(tables_begin(t, NULL), 0);
+	assert_int_equal(tables_put_network(t, &n, 1, &changed, NULL), 0);
+	assert_int_equal(tables_commit(t, 1, "00112233445566778899aabbccddeeff", &id, 1, NULL), 0);
+}
+
+/* By which address of which network; and why, from the reason alone. */
+static void test_private_events_name_the_way(void **state)
+{
+	char dir[] = "/tmp/test_events.XXXXXX", name[64];
+	struct event_filter all = filter_of(0, "", false);
+	struct gate_event ev[2] = {{.kind = GATE_EVENT_REFUSED,
+				    .reason = REASON_NOT_ADMITTED,
+				    .source = addr_v4(0x0a000001),
+				    .local = addr_v4(0x0a000107),
+				    .network = 70,
+				    .cluster = 3}};
+	size_t len;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(tables_open(dir, true, &c->tables, NULL), 0);
+	network_put(c->tables, 70, "prod");
+	ev[1] = ev[0];
+	ev[1].network =
+		70 + ARRAY_SIZE(c->router_names); /* not there, and kept in the same place */
+	assert_int_equal(events_on_gate(c, 0, ev, 2), 0);
+	assert_int_equal(events_on_gate(c, 0, ev, 1), 0);
+	char *text = events_last(&c->events, &all, 3, &len);
+	for (int i = 0; i < 3; i++) {
+		json_t *o = json_loadb(text, len, JSON_DISABLE_EOF_CHECK, NULL);
+		assert_non_null(o);
+		assert_string_equal(json_string_value(json_object_get(o, "via")), "10.0.1.7");
+		assert_string_equal(json_string_value(json_object_get(o, "reason")),
+				    "not-admitted");
+		assert_string_equal(json_string_value(json_object_get(o, "rule")),
+				    gate_reason_sentence(REASON_NOT_ADMITTED));
+		if (i == 1)
+			assert_null(json_object_get(o, "network"));
+		else
+			assert_string_equal(json_string_value(json_object_get(o, "network")),
+					    "prod");
+		json_decref(o);
+		len -= (size_t)(strchr(text, '\n') + 1 - text);
+		memmove(text, strchr(text, '\n') + 1, len);
+	}
+	free(text);
+	assert_string_equal(control_router_name(c, 0, name), "");
+	tables_close(c->tables);
+	c->tables = NULL;
+	assert_string_equal(control_router_name(c, 70, name), "prod");
+	assert_int_equal(tables_erase(dir, NULL), 0);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void)
@@ -210,6 +272,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_gate_events_are_checked_and_quoted, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_private_events_name_the_way, setup, teardown),
 	};
 
 	log_init(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_TEXT, LOG_ERROR, "test");

@@ -31,37 +31,14 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void send_all(int fd, const void *data, size_t len)
-{
-	assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
-}
-
-static size_t hello(uint8_t *dst, const char *name)
-{
-	static const uint8_t random[32] = {7};
-
-	return client_hello_format(dst, 512, name, random);
-}
-
 static int hello_from(struct addr source, const char *name)
 {
 	uint8_t buf[512];
 	int fd = rig_connect(&rig, source);
 
-	send_all(fd, buf, hello(buf, name));
+	rig_send(fd, buf, rig_hello(buf, name));
 	rig_turns(&rig, 3);
 	return fd;
-}
-
-/* What the client reads: -2 nothing yet, -1 reset, 0 end, else bytes. */
-static int client_reads(int fd)
-{
-	uint8_t buf[64];
-	ssize_t n = recv(fd, buf, sizeof buf, 0);
-
-	if (n < 0)
-		return errno == EAGAIN ? -2 : -1;
-	return (int)n;
 }
 
 /* An open connection, with the upstream's end. */
@@ -73,9 +50,9 @@ static int open_from(struct addr source, const char *name, int *ret_upstream)
 	*ret_upstream = rig_upstream(&rig);
 	assert_true(*ret_upstream >= 0);
 	assert_true(recv(*ret_upstream, buf, sizeof buf, 0) > 100);
-	send_all(*ret_upstream, "answer", 6);
+	rig_send(*ret_upstream, "answer", 6);
 	rig_turns(&rig, 3);
-	assert_int_equal(client_reads(fd), 6);
+	assert_int_equal(rig_reads(fd), 6);
 	return fd;
 }
 
@@ -88,7 +65,7 @@ static void declare(struct tables_cluster c, bool deleted)
 
 static void assert_refused(int fd, enum gate_counter counter, uint64_t n)
 {
-	assert_true(client_reads(fd) <= 0 && client_reads(fd) != -2);
+	assert_true(rig_reads(fd) <= 0 && rig_reads(fd) != -2);
 	assert_int_equal(rig_upstream(&rig), -1);
 	assert_int_equal(rig_count(&rig, counter), n);
 	assert_int_equal(rig.worker.n_connections, 0);
@@ -121,11 +98,11 @@ static void test_refusals(void **state)
 	assert_refused(hello_from(inside, "other.example.org"), GATE_refused_unknown_name_total, 1);
 	assert_refused(hello_from(inside, NULL), GATE_refused_no_name_total, 1);
 	fd = rig_connect(&rig, inside);
-	send_all(fd, "GET / HTTP/1.1\r\n", 16);
+	rig_send(fd, "GET / HTTP/1.1\r\n", 16);
 	rig_turns(&rig, 2);
 	assert_refused(fd, GATE_refused_not_tls_total, 1);
 	fd = rig_connect(&rig, inside);
-	send_all(fd, big, sizeof big);
+	rig_send(fd, big, sizeof big);
 	rig_turns(&rig, 2);
 	assert_refused(fd, GATE_refused_too_large_total, 1);
 	c.public_enabled = false;
@@ -151,7 +128,7 @@ static void test_hello_timeout(void **state)
 {
 	int fd = rig_connect(&rig, inside);
 
-	send_all(fd, "\x16\x03\x01", 3);
+	rig_send(fd, "\x16\x03\x01", 3);
 	rig_turns(&rig, 2);
 	assert_int_equal(rig.worker.n_hellos, 1);
 	/* The rest comes too late: its deadline is moved to now instead of waiting for it. */
@@ -169,12 +146,12 @@ static void test_change_cuts_only_what_it_forbids(void **state)
 	int fd = open_from(inside, RIG_NAME, &up[0]);
 
 	declare(c, false); /* nothing changes for it */
-	assert_int_equal(client_reads(fd), -2);
+	assert_int_equal(rig_reads(fd), -2);
 	assert_int_equal(rig_count(&rig, GATE_judged_total), 1);
 	assert_int_equal(rig_count(&rig, GATE_cut_total), 0);
 	c.public_enabled = false;
 	declare(c, false);
-	assert_true(client_reads(fd) <= 0 && client_reads(fd) != -2);
+	assert_true(rig_reads(fd) <= 0 && rig_reads(fd) != -2);
 	assert_int_equal(rig_count(&rig, GATE_cut_total), 1);
 	close(fd);
 	close(up[0]);
@@ -188,7 +165,7 @@ static void test_change_while_connecting(void **state)
 	c.public_enabled = false;
 	c.drain_s = 100; /* drain is for open connections */
 	declare(c, false);
-	assert_true(client_reads(fd) <= 0 && client_reads(fd) != -2);
+	assert_true(rig_reads(fd) <= 0 && rig_reads(fd) != -2);
 	assert_int_equal(rig.worker.n_connections, 0);
 	close(fd);
 	close(rig_upstream(&rig));
@@ -213,7 +190,7 @@ static void test_name_moves_to_another_cluster(void **state)
 			 0);
 	rig.worker.bell = true;
 	rig_turns(&rig, 2);
-	assert_true(client_reads(fd) <= 0 && client_reads(fd) != -2);
+	assert_true(rig_reads(fd) <= 0 && rig_reads(fd) != -2);
 	assert_int_equal(rig_count(&rig, GATE_cut_total), 1);
 	close(fd);
 	close(up);
@@ -228,7 +205,7 @@ static void test_drain(void **state)
 	c.public_enabled = false;
 	c.drain_s = 1000;
 	declare(c, false);
-	assert_int_equal(client_reads(fd), -2);
+	assert_int_equal(rig_reads(fd), -2);
 	assert_int_equal(rig_count(&rig, GATE_draining), 1);
 	c.public_enabled = true;
 	declare(c, false); /* allowed again: the time is forgotten */
@@ -236,7 +213,7 @@ static void test_drain(void **state)
 	c.public_enabled = false;
 	c.drain_s = 0;
 	declare(c, false);
-	assert_true(client_reads(fd) <= 0 && client_reads(fd) != -2);
+	assert_true(rig_reads(fd) <= 0 && rig_reads(fd) != -2);
 	close(fd);
 	close(up);
 }
@@ -286,7 +263,7 @@ static void test_limits(void **state)
 	declare(c, false);
 	fd[0] = open_from(inside, RIG_NAME, &up[0]);
 	int refused = hello_from(inside, RIG_NAME);
-	assert_true(client_reads(refused) <= 0);
+	assert_true(rig_reads(refused) <= 0);
 	assert_int_equal(rig_count(&rig, GATE_refused_source_limit_total), 1);
 	close(refused);
 	fd[1] = open_from(other, RIG_NAME, &up[1]);
@@ -309,17 +286,17 @@ static void test_half_close(void **state)
 	int up;
 	int fd = open_from(inside, RIG_NAME, &up);
 
-	send_all(fd, "last", 4);
+	rig_send(fd, "last", 4);
 	shutdown(fd, SHUT_WR);
 	rig_turns(&rig, 3);
 	assert_int_equal(recv(up, buf, sizeof buf, 0), 4);
 	assert_int_equal(recv(up, buf, sizeof buf, 0), 0);
-	send_all(up, "still here", 10); /* the other direction goes on */
+	rig_send(up, "still here", 10); /* the other direction goes on */
 	rig_turns(&rig, 3);
-	assert_int_equal(client_reads(fd), 10);
+	assert_int_equal(rig_reads(fd), 10);
 	close(up);
 	rig_turns(&rig, 3);
-	assert_int_equal(client_reads(fd), 0);
+	assert_int_equal(rig_reads(fd), 0);
 	assert_int_equal(rig.worker.n_connections, 0);
 	close(fd);
 }
@@ -422,8 +399,8 @@ static void test_wall_clock_jumps(void **state)
 		rig_turns(&rig, 3);
 		usleep(2 * TIMER_TICK_MS * 1000);
 		rig_turns(&rig, 3);
-		assert_int_equal(client_reads(fd), -2);
-		assert_int_equal(client_reads(waiting), -2);
+		assert_int_equal(rig_reads(fd), -2);
+		assert_int_equal(rig_reads(waiting), -2);
 		assert_int_equal(rig.worker.n_connections, 2);
 		if (!i)
 			assert_true(clock_wall_us() - before > 9 * 365 * 86400ull * 1000000);

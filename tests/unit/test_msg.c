@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -55,13 +57,14 @@ static void fill(uint8_t *p, size_t n, uint8_t seed)
 static void every_type_arrives_as_it_was_sent(void **state)
 {
 	const int fds[MSG_FDS_MAX] = {0, 1, 2, 0};
-	uint8_t body[256], records[3 * sizeof(struct gate_event)];
+	uint8_t body[512], records[3 * sizeof(struct gate_event)];
 	int ends[2], before = open_fds();
 
 	pair(ends);
 	for (int t = 0; t < MSG_COUNT; t++) {
 		size_t n = msg_records_max((enum msg_type)t) ? 3 : 0;
 
+		assert_true(kinds[t].body <= sizeof body && n * kinds[t].record <= sizeof records);
 		fill(body, sizeof body, (uint8_t)t);
 		fill(records, sizeof records, (uint8_t)(t + 100));
 		assert_int_equal(
@@ -263,13 +266,59 @@ static void a_full_queue_and_a_dead_peer_are_told_apart(void **state)
 	close(ends[1]);
 }
 
+/* As many descriptors on their way as one user may have, over several links: a reason to wait, not the end of a link. */
+static void too_many_descriptors_on_their_way_is_a_full_queue(void **state)
+{
+	struct msg_endpoint body = {.network = 1};
+	struct rlimit old, few;
+	int ends[2], ret = 0, status;
+	pid_t pid = fork();
+
+	if (pid) {
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		return;
+	}
+	/* A user that no other process has, since the count is the user's; root is not held back by it. */
+	if (!geteuid() && setresuid(2147480077u, 2147480077u, 2147480077u))
+		_exit(1);
+	getrlimit(RLIMIT_NOFILE, &old);
+	few = (struct rlimit){.rlim_cur = 16, .rlim_max = old.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &few);
+	pair(ends);
+	for (int i = 0; i < 200 && ret == 0; i++)
+		ret = msg_send(ends[0], MSG_ENDPOINT, &body, sizeof body, NULL, 0, ends);
+	_exit(ret == -EAGAIN ? 0 : 2);
+}
+
+static void a_text_has_an_end_and_nothing_behind_it(void **state)
+{
+	char room[MSG_TEXT_MAX], lengthy[400];
+
+	memset(room, 'x', sizeof room);
+	assert_false(msg_text_is_sound(room));
+	msg_text_put(room, "no veth");
+	assert_true(msg_text_is_sound(room));
+	assert_string_equal(room, "no veth");
+	for (size_t i = strlen(room); i < sizeof room; i++)
+		assert_int_equal(room[i], 0);
+	memset(lengthy, 'y', sizeof lengthy - 1);
+	lengthy[sizeof lengthy - 1] = 0;
+	msg_text_put(room, lengthy);
+	assert_int_equal(strlen(room), MSG_TEXT_MAX - 1);
+	msg_text_put(room, "");
+	assert_string_equal(room, "");
+}
+
 static void names_come_from_the_tables(void **state)
 {
 	assert_string_equal(msg_type_name(MSG_CONTROL_LINK), "MSG_CONTROL_LINK");
 	assert_string_equal(msg_type_name((enum msg_type)9999), "?");
 	for (int r = 0; r < ROLE_COUNT; r++)
 		assert_int_equal(role_find(role_name((enum role)r)), r);
-	assert_int_equal(role_find("netd"), -1);
+	assert_int_equal(role_find("netd"), ROLE_NETD);
+	assert_int_equal(role_find("keeper"), ROLE_KEEPER);
+	assert_int_equal(role_find("dns"), -1);
 	for (int c = 0; c < GATE_COUNTER_COUNT; c++) {
 		const char *name = gate_counter_name((enum gate_counter)c);
 		size_t len = strlen(name);
@@ -298,6 +347,8 @@ int main(void)
 		cmocka_unit_test(hostile_datagrams_leak_nothing),
 		cmocka_unit_test(no_room_for_descriptors_is_not_the_peers_fault),
 		cmocka_unit_test(a_full_queue_and_a_dead_peer_are_told_apart),
+		cmocka_unit_test(too_many_descriptors_on_their_way_is_a_full_queue),
+		cmocka_unit_test(a_text_has_an_end_and_nothing_behind_it),
 		cmocka_unit_test(names_come_from_the_tables),
 	};
 

@@ -29,7 +29,7 @@ static int teardown(void **state)
 static const char *text_of(const struct operation *op, const char *key)
 {
 	static char text[64];
-	json_t *o = operation_json(op, (const uint32_t[]){1, 3}, 2);
+	json_t *o = operation_json(op, (const uint32_t[]){1, 3}, 2, NULL);
 	char *dump = json_dumps(json_object_get(o, key), JSON_ENCODE_ANY | JSON_COMPACT);
 
 	snprintf(text, sizeof(text), "%s", dump ? dump : "absent");

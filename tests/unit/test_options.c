@@ -87,6 +87,11 @@ static void presets(void **state)
 	assert_true(o.separate_users);
 	assert_string_equal(o.user_control, "postern-control");
 	assert_string_equal(o.user_gate, "postern-gate");
+	assert_string_equal(o.user_netd, "postern-netd");
+	assert_int_equal(o.networks, NETWORKS_ON);
+	assert_string_equal(o.netns_prefix, "postern");
+	assert_int_equal(o.n_public_pool, 0);
+	assert_int_equal(o.n_public_address, 0);
 	assert_int_equal(o.log_format, LOG_TEXT);
 	assert_int_equal(o.log_level, LOG_INFO);
 	assert_string_equal(o.congestion, "");
@@ -106,7 +111,10 @@ static void every_option(void **state)
 			       S("--profile"), S("cloud"), S("--sandbox"), S("best-effort"),
 			       S("--no-separate-users"), S("--user-control=71"),
 			       S("--user-gate=72"), S("--log-format"), S("json"), S("--log-level"),
-			       S("error"), S("--probe"), S("gate:open")),
+			       S("error"), S("--networks=off"), S("--netns-prefix"), S("p-2"),
+			       S("--public-pool=203.0.113.0/24"), S("--public-pool"),
+			       S("2001:db8::/64"), S("--public-address"), S("198.51.100.7"),
+			       S("--user-netd=73"), S("--probe"), S("gate:open")),
 			 0);
 	assert_int_equal(o.n_listen, 2);
 	assert_int_equal(o.listen[1].addr.family, ADDR_V6);
@@ -134,6 +142,13 @@ static void every_option(void **state)
 	assert_int_equal(o.sandbox, SANDBOX_BEST_EFFORT);
 	assert_false(o.separate_users);
 	assert_string_equal(o.user_gate, "72");
+	assert_string_equal(o.user_netd, "73");
+	assert_int_equal(o.networks, NETWORKS_OFF);
+	assert_string_equal(o.netns_prefix, "p-2");
+	assert_int_equal(o.n_public_pool, 2);
+	assert_int_equal(o.public_pool[0].len, 24);
+	assert_int_equal(o.public_pool[1].addr.family, ADDR_V6);
+	assert_int_equal(o.n_public_address, 1);
 	assert_int_equal(o.log_format, LOG_JSON);
 	assert_int_equal(o.log_level, LOG_ERROR);
 	assert_string_equal(o.probe, "gate:open");
@@ -167,6 +182,51 @@ static void mistakes_are_named(void **state)
 	refused(PARSE(S("--state-dir"), S("")), "empty");
 	refused(PARSE(S("--config"), S("/nonexistent/x")), "/nonexistent/x");
 	refused(PARSE(S("--bad\n\x1b[31m")), "\\x");
+}
+
+/* The name becomes a file's and a word of nft: what is no label must not get there. */
+static void names_and_addresses_of_networks(void **state)
+{
+	static const char *const bad[] = {"",
+					  "a/b",
+					  "..",
+					  "a.b",
+					  "A",
+					  "-a",
+					  "a-",
+					  "a b",
+					  "a\n",
+					  "\xc3\xa9",
+					  "a-name-of-three-and-thirty-bytesx"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		refused(PARSE(S("--netns-prefix"), S(bad[i])), "lower-case letters");
+	assert_int_equal(PARSE(S("--netns-prefix=a-name-of-two-and-thirty-bytes-x")), 0);
+	refused(PARSE(S("--networks"), S("yes")), "none of on|off");
+	refused(PARSE(S("--public-pool"), S("203.0.113.1/24")), "203.0.113.0/24");
+	refused(PARSE(S("--public-address"), S("0.0.0.0")), "not an IP address of a machine");
+	refused(PARSE(S("--public-address"), S("::")), "not an IP address of a machine");
+	refused(PARSE(S("--public-address"), S("10.0.0.0/8")), "not an IP address of a machine");
+}
+
+static void the_public_addresses(void **state)
+{
+	struct addr at[PUBLIC_MAX];
+	char text[ADDR_TEXT_MAX];
+
+	assert_int_equal(PARSE(), 0);
+	assert_int_equal(options_public_addresses(&o, at), 0); /* wildcards lead nowhere */
+	assert_int_equal(PARSE(S("--listen=0.0.0.0:1"), S("--listen=192.0.2.1:1"),
+			       S("--listen=192.0.2.1:2"), S("--listen=[2001:db8::1]:1")),
+			 0);
+	assert_int_equal(options_public_addresses(&o, at), 2);
+	assert_string_equal(addr_format(&at[0], text), "192.0.2.1");
+	assert_string_equal(addr_format(&at[1], text), "2001:db8::1");
+	assert_int_equal(PARSE(S("--listen=192.0.2.1:1"), S("--public-address=198.51.100.1"),
+			       S("--public-address=198.51.100.1")),
+			 0);
+	assert_int_equal(options_public_addresses(&o, at), 1);
+	assert_string_equal(addr_format(&at[0], text), "198.51.100.1");
 }
 
 static void access_rules_fail_closed(void **state)
@@ -240,6 +300,16 @@ static void too_many_are_refused(void **state)
 	len = 0;
 	for (int i = 0; i <= ACCESS_MAX; i++)
 		len += (size_t)snprintf(text + len, sizeof text - len, "access user:%d=view\n", i);
+	refused(parse_file(text), "more than 64");
+	len = 0;
+	for (int i = 0; i <= PUBLIC_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof text - len, "public-pool 10.0.0.%d\n",
+					i);
+	refused(parse_file(text), "more than 64");
+	len = 0;
+	for (int i = 0; i <= PUBLIC_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof text - len, "public-address 10.0.0.%d\n",
+					i);
 	refused(parse_file(text), "more than 64");
 }
 
@@ -356,6 +426,8 @@ int main(void)
 		cmocka_unit_test(presets),
 		cmocka_unit_test(every_option),
 		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(names_and_addresses_of_networks),
+		cmocka_unit_test(the_public_addresses),
 		cmocka_unit_test(access_rules_fail_closed),
 		cmocka_unit_test(file_and_command_line),
 		cmocka_unit_test(mistakes_in_the_file_name_the_line),

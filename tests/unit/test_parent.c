@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,13 +19,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
 
 #define GATES	2
+#define MANY	6000
 #define WAIT_MS 20000
 
 /* --- the stand-ins --- */
@@ -43,7 +47,7 @@ static bool test_is(const char *what)
 /* Wait for a message on one of the links; its place, or -1 if the parent is gone. */
 static int next(int *links, size_t n, const enum role *from, enum role to)
 {
-	struct pollfd p[1 + GATES];
+	struct pollfd p[2 + GATES];
 
 	for (;;) {
 		for (size_t i = 0; i < n; i++)
@@ -89,10 +93,31 @@ static void control_up(int *links)
 	}
 }
 
+static void control_netd_up(int *link)
+{
+	static bool has_ended;
+	const struct msg_netd *up = m.body;
+	struct msg_generation bell = {.generation = 1};
+
+	if (*link >= 0)
+		close(*link);
+	*link = take_fd(&m.fds[0]);
+	SAY("@netd-up %d\n", up->pid);
+	if (msg_send_body(*link, MSG_BELL_N, &bell))
+		SAY("@bell failed\n");
+	if (test_is("end-netd") && !has_ended) {
+		struct msg_netd wrong = {.pid = up->pid + 1}, end = {.pid = up->pid};
+
+		has_ended = true;
+		(void)!msg_send_body(ROLE_PARENT_FD, MSG_END_NETD, &wrong);
+		(void)!msg_send_body(ROLE_PARENT_FD, MSG_END_NETD, &end);
+	}
+}
+
 static int stand_in_control(const struct options *o)
 {
-	const enum role from[] = {ROLE_PARENT, ROLE_GATE, ROLE_GATE};
-	int links[] = {ROLE_PARENT_FD, -1, -1}, at;
+	const enum role from[] = {ROLE_PARENT, ROLE_GATE, ROLE_GATE, ROLE_NETD};
+	int links[] = {ROLE_PARENT_FD, -1, -1, -1}, at;
 	const struct msg_empty empty = {0};
 	unsigned int acked = 0;
 	struct sandbox s;
@@ -122,6 +147,18 @@ static int stand_in_control(const struct options *o)
 			SAY("@gone %u %d\n", ((const struct msg_gate_gone *)m.body)->index,
 			    ((const struct msg_gate_gone *)m.body)->pid);
 			break;
+		case MSG_NETD_UP:
+			control_netd_up(&links[3]);
+			break;
+		case MSG_NETD_GONE:
+			SAY("@netd-gone %d\n", ((const struct msg_netd *)m.body)->pid);
+			break;
+		case MSG_NETD_OFF:
+			SAY("@netd-off %s\n", ((const struct msg_netd_off *)m.body)->reason);
+			break;
+		case MSG_ACK_N:
+			SAY("@netd-ack\n");
+			break;
 		case MSG_ACK:
 			SAY("@ack %d\n", at - 1);
 			acked |= 1u << at;
@@ -137,6 +174,21 @@ static int stand_in_control(const struct options *o)
 		msg_done(&m);
 	}
 	return 5;
+}
+
+/* Slow to take the first one, so that the rest fill its queue. */
+static void gate_endpoint(const struct options *o)
+{
+	const struct msg_endpoint *at = m.body;
+	static unsigned int n;
+
+	n++;
+	if (!test_is("many"))
+		SAY("@gate %u endpoint %u\n", o->gate_index, at->network);
+	else if (n == 1)
+		poll(NULL, 0, 300);
+	else if (n == MANY)
+		SAY("@gate %u has all\n", o->gate_index);
 }
 
 static int stand_in_gate(const struct options *o)
@@ -164,6 +216,13 @@ static int stand_in_gate(const struct options *o)
 			if (test_is("gate-hostile") && o->gate_index == 0)
 				(void)!msg_send_body(ROLE_PARENT_FD, MSG_READY, &empty);
 			break;
+		case MSG_ENDPOINT:
+			gate_endpoint(o);
+			break;
+		case MSG_ENDPOINT_GONE:
+			SAY("@gate %u endpoint-gone %u\n", o->gate_index,
+			    ((const struct msg_endpoint *)m.body)->network);
+			break;
 		case MSG_CONTROL_LINK:
 			close(links[1]);
 			links[1] = take_fd(&m.fds[0]);
@@ -176,6 +235,81 @@ static int stand_in_gate(const struct options *o)
 			if (test_is("gate-stays"))
 				break;
 			SAY("@gate %u stops\n", o->gate_index);
+			return 0;
+		default:
+			break;
+		}
+		msg_done(&m);
+	}
+	return 5;
+}
+
+static void netd_send(enum msg_type type, uint32_t network, int fd)
+{
+	struct msg_endpoint at = {
+		.network = network, .port = 443, .addr = addr_v4(0x0a000000u + network)};
+	struct pollfd p = {.fd = ROLE_PARENT_FD, .events = POLLOUT};
+
+	while (msg_send(ROLE_PARENT_FD, type, &at, sizeof at, NULL, 0, &fd) == -EAGAIN)
+		poll(&p, 1, 10);
+}
+
+/* What an apply would open, unless it has been given back. */
+static void netd_open(unsigned int n_back)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (!test_is("netd-hostile") && listen(fd, 1))
+		SAY("@netd cannot listen\n");
+	if (n_back)
+		netd_send(MSG_ENDPOINT_CLOSE, 7, fd);
+	else if (!test_is("many"))
+		netd_send(MSG_ENDPOINT_OPEN, 7, fd);
+	for (uint32_t i = 1; test_is("many") && i <= MANY; i++)
+		netd_send(MSG_ENDPOINT_OPEN, i, fd);
+	close(fd);
+}
+
+static int stand_in_netd(const struct options *o)
+{
+	const enum role from[] = {ROLE_PARENT, ROLE_CONTROL};
+	int links[] = {ROLE_PARENT_FD, -1};
+	const struct msg_ack_netd ack = {.generation = 1};
+	unsigned int n_back = 0;
+	struct sandbox s;
+	struct err e;
+
+	SAY("@netd %d\n", getpid());
+	if (test_is("netd-dies"))
+		_exit(3); /* a sanitizer's look for leaks would trace, which no filter allows, and wait */
+	while (next(links, ARRAY_SIZE(links), from, ROLE_NETD) >= 0) {
+		switch (m.type) {
+		case MSG_START_NETD:
+			links[1] = take_fd(&m.fds[0]);
+			SAY("@netd listener %u\n", ((const struct msg_public *)m.records)->port);
+			break;
+		case MSG_ENDPOINT_BACK:
+			n_back++;
+			break;
+		case MSG_GO_NETD:
+			if (role_sandbox(o, ROLE_NETD, &s, &e) || sandbox_enter(&s, &e))
+				return 4;
+			sandbox_probe(o->probe);
+			SAY("@netd back %u\n", n_back);
+			netd_open(n_back);
+			break;
+		case MSG_CONTROL_LINK_N:
+			close(links[1]);
+			links[1] = take_fd(&m.fds[0]);
+			SAY("@netd relinked\n");
+			break;
+		case MSG_BELL_N:
+			(void)!msg_send_body(links[1], MSG_ACK_N, &ack);
+			break;
+		case MSG_STOP_NETD:
+			SAY("@netd stops\n");
+			if (test_is("netd-stays"))
+				break;
 			return 0;
 		default:
 			break;
@@ -199,6 +333,8 @@ static int role_main(int argc, char **argv)
 		return stand_in_control(&o);
 	if (o.role == ROLE_GATE)
 		return stand_in_gate(&o);
+	if (o.role == ROLE_NETD)
+		return stand_in_netd(&o);
 	o.listen[0].port = o.metrics.port =
 		0; /* free ones, which the command line has no word for */
 	return parent_main(&o, argv);
@@ -213,6 +349,21 @@ struct daemon {
 	pid_t pid;
 	int out;
 };
+
+static void without_sys_admin(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		_exit(99);
+	for (int i = 0; i < 2; i++)
+		data[i].inheritable = 0;
+	data[0].permitted &= ~(1u << CAP_SYS_ADMIN);
+	data[0].effective = data[0].permitted;
+	if (syscall(SYS_capset, &head, data))
+		_exit(99);
+}
 
 static pid_t started[2]; /* to end what a failed test leaves */
 
@@ -236,11 +387,14 @@ static struct daemon start(const char *what, const char *extra)
 		ARG("--state-dir"), ARG(state), ARG("--socket"), ARG(socket);
 		ARG("--listen=127.0.0.1:1"), ARG("--metrics=127.0.0.1:1"), ARG("--gates=2");
 		ARG("--user-control=2147480001"), ARG("--user-gate=2147480002");
+		ARG("--user-netd=2147480003");
 		if (geteuid())
 			ARG("--no-separate-users");
 		if (extra)
 			ARG(extra);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (!strcmp(what, "no-rights"))
+			without_sys_admin();
 		setenv("POSTERN_TEST", what, 1);
 		dup2(p[1], STDERR_FILENO);
 		_exit(role_main(argc, argv));
@@ -343,11 +497,9 @@ static void gates_share_the_port(void **state)
 	struct daemon d = start("", NULL);
 	unsigned int ports[2] = {0}, gate[2] = {0};
 
-	/* The lines of the gates come in any order, around those of control. */
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(
-			sscanf(expect(&d, "@gate "), "@gate %u listener %u", &gate[i], &ports[i]),
-			2);
+	/* The lines of the gates come in any order, around those of the others. */
+	for (int i = 0; i < 2;)
+		i += sscanf(expect(&d, "@gate "), "@gate %u listener %u", &gate[i], &ports[i]) == 2;
 	assert_int_not_equal(gate[0], gate[1]);
 	assert_true(ports[0] > 1024);
 	assert_int_equal(ports[0], ports[1]);
@@ -499,10 +651,245 @@ static void probes_end_as_they_should(void **state)
 	expect(&d, "probe open: errno 13");
 	assert_true(all_gone(&d));
 	assert_int_equal(WEXITSTATUS(ended(&d)), SANDBOX_PROBE_REFUSED);
+	if (!sandbox_netd_rights(NULL)) {
+		d = start("", "--probe=keeper:execve");
+		assert_int_equal(WEXITSTATUS(ended(&d)), 128 + SIGSYS);
+		d = start("", "--probe=netd:kill");
+		assert_int_equal(WEXITSTATUS(ended(&d)), 128 + SIGSYS);
+	}
 	d = start("", "--probe=gate:execve");
 	expect(&d, "signal=SYS");
 	assert_true(all_gone(&d));
 	assert_int_equal(WEXITSTATUS(ended(&d)), 128 + SIGSYS);
+}
+
+/* Netd is the child of the keeper, which is found by its name among the children of the daemon. */
+static pid_t keeper_of(const struct daemon *d)
+{
+	char path[64], name[32] = "";
+	FILE *children;
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", d->pid, d->pid);
+	children = fopen(path, "r");
+	assert_non_null(children);
+	while (fscanf(children, "%d", &pid) == 1) {
+		int fd;
+		ssize_t n;
+
+		snprintf(path, sizeof path, "/proc/%d/comm", pid);
+		fd = open(path, O_RDONLY);
+		n = fd >= 0 ? read(fd, name, sizeof name - 1) : 0;
+		close(fd);
+		name[n > 0 ? n : 0] = 0;
+		if (!strcmp(name, "postern-keeper\n")) {
+			fclose(children);
+			return pid;
+		}
+	}
+	fclose(children);
+	fail_msg("no keeper");
+	return 0;
+}
+
+static void needs_rights(void)
+{
+	struct err e;
+
+	if (sandbox_netd_rights(&e)) {
+		print_message("skipped: needs CAP_NET_ADMIN and CAP_SYS_ADMIN\n");
+		skip();
+	}
+}
+
+static void the_keeper_starts_netd(void **state)
+{
+	struct daemon d;
+	int pid, up;
+	unsigned int port = 0;
+
+	needs_rights();
+	d = start("", NULL);
+	assert_int_equal(sscanf(expect(&d, "@netd "), "@netd %d", &pid), 1);
+	assert_int_equal(sscanf(expect(&d, "@netd listener"), "@netd listener %u", &port), 1);
+	assert_true(port > 1024);
+	stop(&d);
+	d = start("", NULL);
+	assert_int_equal(sscanf(expect(&d, "@netd-up "), "@netd-up %d", &up), 1);
+	expect(&d, "@netd-ack");
+	kill(d.pid, SIGTERM);
+	expect(&d, "stops"); /* the gates */
+	expect(&d, "@netd stops");
+	expect(&d, "@control stops");
+	assert_true(all_gone(&d));
+	assert_int_equal(ended(&d), 0);
+}
+
+/* What it opened is every gate's, also one's that comes later, and its own again when it comes back. */
+static void a_killed_netd_finds_its_sockets(void **state)
+{
+	struct daemon d;
+	char want[32];
+	int pid, gate;
+
+	needs_rights();
+	d = start("", NULL);
+	assert_int_equal(sscanf(expect(&d, "@up 1 "), "@up 1 %d", &gate), 1);
+	assert_int_equal(sscanf(expect(&d, "@netd-up "), "@netd-up %d", &pid), 1);
+	expect(&d, "endpoint 7");
+	expect(&d, "endpoint 7");
+	kill(gate, SIGKILL);
+	expect(&d, "@gate 1 endpoint 7");
+	kill(pid, SIGKILL);
+	snprintf(want, sizeof want, "@netd-gone %d", pid);
+	expect(&d, want);
+	expect(&d, "@netd back 1");
+	/* It does not want this one any more. */
+	expect(&d, "endpoint-gone 7");
+	expect(&d, "endpoint-gone 7");
+	stop(&d);
+}
+
+static void a_killed_control_finds_the_same_netd(void **state)
+{
+	struct daemon d;
+	int control, pid, again;
+
+	needs_rights();
+	d = start("", NULL);
+	assert_int_equal(sscanf(expect(&d, "@control "), "@control %d", &control), 1);
+	assert_int_equal(sscanf(expect(&d, "@netd-up "), "@netd-up %d", &pid), 1);
+	expect(&d, "@netd-ack");
+	kill(control, SIGKILL);
+	assert_int_equal(sscanf(expect(&d, "@netd-up "), "@netd-up %d", &again), 1);
+	assert_int_equal(again, pid);
+	expect(&d, "@netd-ack");
+	stop(&d);
+}
+
+/* The parent in its sandbox cannot make another: the rest goes on, and control knows why there are no changes of networks. */
+static void a_killed_keeper_is_told(void **state)
+{
+	struct daemon d;
+	int control, pid;
+
+	needs_rights();
+	d = start("", NULL);
+	assert_int_equal(sscanf(expect(&d, "@control "), "@control %d", &control), 1);
+	assert_int_equal(sscanf(expect(&d, "@netd-up "), "@netd-up %d", &pid), 1);
+	expect(&d, "@netd-ack");
+	kill(keeper_of(&d), SIGKILL);
+	expect(&d, "@netd-gone ");
+	expect(&d, "@netd-off the keeper");
+	for (int i = 0; i < 5000 && !kill(pid, 0); i++)
+		poll(NULL, 0, 1);
+	assert_int_equal(kill(pid, 0), -1); /* netd went with it */
+	kill(control, SIGKILL);
+	expect(&d, "@netd-off the keeper");
+	expect(&d, "@serving");
+	stop(&d);
+}
+
+static void a_killed_parent_takes_netd_with_it(void **state)
+{
+	struct daemon d;
+
+	needs_rights();
+	d = start("", NULL);
+	expect(&d, "@netd-ack");
+	kill(d.pid, SIGKILL);
+	assert_true(all_gone(&d));
+	ended(&d);
+}
+
+static void control_may_end_netd(void **state)
+{
+	struct daemon d;
+	char want[32];
+	int pid;
+
+	needs_rights();
+	d = start("end-netd", NULL);
+	assert_int_equal(sscanf(expect(&d, "@netd-up "), "@netd-up %d", &pid), 1);
+	expect(&d, "control asked for it");
+	snprintf(want, sizeof want, "@netd-gone %d", pid);
+	expect(&d, want);
+	expect(&d, "@netd-up ");
+	stop(&d);
+}
+
+static void a_hostile_netd_is_ended(void **state)
+{
+	struct daemon d;
+
+	needs_rights();
+	d = start("netd-hostile", NULL);
+	expect(&d, "broke the contract");
+	expect(&d, "@netd-gone ");
+	expect(&d, "@netd-up ");
+	stop(&d);
+}
+
+static void a_netd_that_dies_is_tried_again(void **state)
+{
+	struct daemon d;
+
+	needs_rights();
+	d = start("netd-dies", NULL);
+	for (int i = 0; i < 3; i++)
+		expect(&d, "role=netd");
+	expect(&d, "again_in_ms=100");
+	assert_null(memmem(text, text_len, "@netd-off", 9));
+	stop(&d);
+}
+
+static void a_netd_that_stays_is_killed(void **state)
+{
+	struct daemon d;
+
+	needs_rights();
+	d = start("netd-stays", NULL);
+	expect(&d, "@netd-ack");
+	kill(d.pid, SIGTERM);
+	expect(&d, "did not stop in time");
+	expect(&d, "@control stops");
+	assert_int_equal(ended(&d), 0);
+}
+
+/* More than a gate's queue holds: they wait with the parent, and nobody is ended for it. */
+static void many_endpoints_reach_a_slow_gate(void **state)
+{
+	struct daemon d;
+	struct rlimit l;
+
+	needs_rights();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &l), 0);
+	if (l.rlim_max < 3 * MANY) {
+		print_message("skipped: needs %d descriptors\n", 3 * MANY);
+		skip();
+	}
+	d = start("many", NULL);
+	expect(&d, "has all");
+	expect(&d, "has all");
+	assert_null(memmem(text, text_len, "role.killed", 11));
+	stop(&d);
+}
+
+static void without_the_rights_there_is_no_netd(void **state)
+{
+	struct daemon d = start("", "--networks=off");
+
+	expect(&d, "@netd-off the daemon was started with --networks off");
+	expect_serving(&d);
+	assert_null(memmem(text, text_len, "@netd ", 6));
+	stop(&d);
+	if (geteuid())
+		return;
+	d = start("no-rights", NULL);
+	expect(&d, "networks.off");
+	expect(&d, "@netd-off the daemon was started without CAP_SYS_ADMIN");
+	expect_serving(&d);
+	stop(&d);
 }
 
 static int leftovers_end(void **state)
@@ -550,6 +937,17 @@ int main(int argc, char **argv)
 		TEST(a_gate_that_stays_is_killed),
 		TEST(without_control_and_tables_it_gives_up),
 		TEST(without_control_gates_serve_by_their_tables),
+		TEST(the_keeper_starts_netd),
+		TEST(a_killed_netd_finds_its_sockets),
+		TEST(a_killed_control_finds_the_same_netd),
+		TEST(a_killed_keeper_is_told),
+		TEST(a_killed_parent_takes_netd_with_it),
+		TEST(control_may_end_netd),
+		TEST(a_hostile_netd_is_ended),
+		TEST(a_netd_that_dies_is_tried_again),
+		TEST(a_netd_that_stays_is_killed),
+		TEST(many_endpoints_reach_a_slow_gate),
+		TEST(without_the_rights_there_is_no_netd),
 		TEST(probes_end_as_they_should),
 	};
 

@@ -39,18 +39,20 @@ static void test_limit_over_gates(void **state)
 		quota_init(&q[i], map, GATES, i);
 	assert_true(q[0].secret == q[1].secret && q[0].secret);
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(quota_get(&q[i % GATES], 7, &a, 10, &slots[i]), QUOTA_OK);
+		assert_int_equal(quota_get(&q[i % GATES], 7, 0, &a, 10, &slots[i]), QUOTA_OK);
 	for (uint32_t i = 0; i < GATES; i++)
-		assert_int_equal(quota_get(&q[i], 7, &a, 10, &slot), QUOTA_LIMIT);
+		assert_int_equal(quota_get(&q[i], 7, 0, &a, 10, &slot), QUOTA_LIMIT);
 	/* Another source, another cluster, and the cluster as a whole are counted apart. */
-	assert_int_equal(quota_get(&q[0], 7, &b, 10, &slot), QUOTA_OK);
-	assert_int_equal(quota_get(&q[0], 8, &a, 10, &slot), QUOTA_OK);
-	assert_int_equal(quota_get(&q[0], 7, NULL, 1, &slot), QUOTA_OK);
-	assert_int_equal(quota_get(&q[1], 7, NULL, 1, &slot), QUOTA_LIMIT);
+	assert_int_equal(quota_get(&q[0], 7, 0, &b, 10, &slot), QUOTA_OK);
+	assert_int_equal(quota_get(&q[0], 8, 0, &a, 10, &slot), QUOTA_OK);
+	assert_int_equal(quota_get(&q[0], 7, 3, &a, 1, &slot), QUOTA_OK); /* another network's */
+	assert_int_equal(quota_get(&q[0], 7, 3, &a, 1, &slot), QUOTA_LIMIT);
+	assert_int_equal(quota_get(&q[0], 7, 0, NULL, 1, &slot), QUOTA_OK);
+	assert_int_equal(quota_get(&q[1], 7, 0, NULL, 1, &slot), QUOTA_LIMIT);
 	/* One place given back is one place to have. */
 	quota_put(&q[4 % GATES], slots[4]);
-	assert_int_equal(quota_get(&q[2], 7, &a, 10, &slot), QUOTA_OK);
-	assert_int_equal(quota_get(&q[0], 7, &a, 10, &slot), QUOTA_LIMIT);
+	assert_int_equal(quota_get(&q[2], 7, 0, &a, 10, &slot), QUOTA_OK);
+	assert_int_equal(quota_get(&q[0], 7, 0, &a, 10, &slot), QUOTA_LIMIT);
 	munmap(map, quota_bytes(GATES));
 }
 
@@ -67,16 +69,16 @@ static void test_dead_gate_leaks_nothing(void **state)
 		struct quota child;
 		quota_init(&child, map, GATES, 1);
 		for (int i = 0; i < 5; i++)
-			if (quota_get(&child, 1, &a, 100, &slot) != QUOTA_OK)
+			if (quota_get(&child, 1, 0, &a, 100, &slot) != QUOTA_OK)
 				_exit(1);
 		kill(getpid(), SIGKILL);
 	}
 	int status;
 	waitpid(pid, &status, 0);
 	assert_true(WIFSIGNALED(status));
-	assert_int_equal(quota_get(&q0, 1, &a, 5, &slot), QUOTA_LIMIT);
+	assert_int_equal(quota_get(&q0, 1, 0, &a, 5, &slot), QUOTA_LIMIT);
 	quota_init(&q1, map, GATES, 1); /* its successor */
-	assert_int_equal(quota_get(&q0, 1, &a, 5, &slot), QUOTA_OK);
+	assert_int_equal(quota_get(&q0, 1, 0, &a, 5, &slot), QUOTA_OK);
 	munmap(map, quota_bytes(GATES));
 }
 
@@ -90,7 +92,7 @@ static void test_slots_are_reused(void **state)
 	quota_init(&q, map, GATES, 0);
 	for (uint32_t i = 0; i < 2 * QUOTA_SLOTS; i++) {
 		struct addr a = addr_v4(i);
-		assert_int_equal(quota_get(&q, 1, &a, 1, &slot), QUOTA_OK);
+		assert_int_equal(quota_get(&q, 1, 0, &a, 1, &slot), QUOTA_OK);
 		quota_put(&q, slot);
 	}
 	munmap(map, quota_bytes(GATES));
@@ -105,7 +107,7 @@ static void test_full_refuses(void **state)
 	quota_init(&q, map, GATES, 0);
 	for (uint32_t i = 0; i < 2 * QUOTA_SLOTS; i++) {
 		struct addr a = addr_v4(i);
-		enum quota_result r = quota_get(&q, 1, &a, 1, &slot);
+		enum quota_result r = quota_get(&q, 1, 0, &a, 1, &slot);
 		assert_true(r == QUOTA_OK || r == QUOTA_FULL);
 		full += r == QUOTA_FULL;
 	}
@@ -129,7 +131,7 @@ static void test_concurrent(void **state)
 		quota_init(&q, map, GATES, g);
 		for (int i = 0; i < 200000; i++) {
 			struct addr a = addr_v4((uint32_t)rand() % 1000);
-			if (n < 64 && quota_get(&q, 1, &a, 50, &held[n]) == QUOTA_OK)
+			if (n < 64 && quota_get(&q, 1, 0, &a, 50, &held[n]) == QUOTA_OK)
 				n++;
 			if (n && rand() % 2)
 				quota_put(&q, held[--n]);

@@ -14,8 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,9 +29,11 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -48,35 +54,39 @@ static const struct {
 	const char *act;
 	int end[ROLE_COUNT];
 } acts[] = {
-	/*                  parent           control    gate */
-	{"execve",         {KILLED,          KILLED,    KILLED}},
-	{"fork",           {DONE,            KILLED,    KILLED}},
-	{"open",           {REFUSED,         REFUSED,   NO_CALL}},
-	{"create",         {REFUSED,         REFUSED,   NO_CALL}},
-	{"ptrace",         {KILLED,          KILLED,    KILLED}},
-	{"process-vm",     {KILLED,          KILLED,    KILLED}},
-	{"socket",         {KILLED,          KILLED,    KILLED}},
-	{"socket-raw",     {KILLED,          KILLED,    KILLED}},
-	{"socket-packet",  {KILLED,          KILLED,    KILLED}},
-	{"socket-netlink", {KILLED,          KILLED,    KILLED}},
-	{"socket-tcp",     {DONE,            KILLED,    DONE}},
-	{"connect-unix",   {KILLED,          KILLED,    KILLED}},
-	{"bind",           {KILLED,          KILLED,    KILLED}},
-	{"listen",         {KILLED,          KILLED,    KILLED}},
-	{"bpf",            {KILLED,          KILLED,    KILLED}},
-	{"mount",          {KILLED,          KILLED,    KILLED}},
-	{"module",         {KILLED,          KILLED,    KILLED}},
-	{"keyctl",         {KILLED,          KILLED,    KILLED}},
-	{"perf",           {KILLED,          KILLED,    KILLED}},
-	{"io-uring",       {KILLED,          KILLED,    KILLED}},
-	{"unshare",        {KILLED,          KILLED,    KILLED}},
-	{"chroot",         {KILLED,          KILLED,    KILLED}},
-	{"setuid",         {REFUSED_OR_DONE, KILLED,    KILLED}},
-	{"kill",           {REFUSED_OR_DONE, KILLED,    KILLED}},
-	{"mmap-exec",      {DONE,            NO_EXEC,   NO_EXEC}},
-	{"rlimit",         {KILLED,          KILLED,    KILLED}},
-	{"abort",          {ABORTED,         ABORTED,   ABORTED}},
-	{"no-such-act",    {-1,              -1,        -1}},
+	/*                   parent           control          gate             netd             keeper */
+	{"execve",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"fork",             {DONE,            KILLED,          KILLED,          KILLED,          DONE}},
+	{"open",             {REFUSED,         REFUSED,         NO_CALL,         DONE,            DONE}},
+	{"create",           {REFUSED,         REFUSED,         NO_CALL,         DONE,            DONE}},
+	{"ptrace",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"process-vm",       {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket-raw",       {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket-packet",    {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket-netlink",   {KILLED,          KILLED,          KILLED,          DONE,            DONE}},
+	{"socket-audit",     {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket-tcp",       {DONE,            KILLED,          DONE,            DONE,            DONE}},
+	{"connect-unix",     {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"bind",             {KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
+	{"listen",           {KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
+	{"bpf",              {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"mount",            {KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
+	{"module",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"keyctl",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"perf",             {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"io-uring",         {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"unshare",          {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"netns",            {KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE, REFUSED_OR_DONE}},
+	{"mount-namespace",  {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"any-namespace",    {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"chroot",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"setuid",           {REFUSED_OR_DONE, KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE}},
+	{"kill",             {REFUSED_OR_DONE, KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE}},
+	{"mmap-exec",        {DONE,            NO_EXEC,         NO_EXEC,         NO_EXEC,         DONE}},
+	{"rlimit",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"abort",            {ABORTED,         ABORTED,         ABORTED,         ABORTED,         ABORTED}},
+	{"no-such-act",      {-1,              -1,              -1,              -1,              -1}},
 };
 /* clang-format on */
 
@@ -155,6 +165,7 @@ static void forbidden(enum role r, bool separate)
 			sandbox_probe(acts[i].act);
 		}
 		status = end_of(pid);
+		(void)unlink("/tmp/postern-probe");
 		if (!is_end(status, acts[i].end[r]))
 			fail_msg("%s, %s, separate %d: status 0x%x", role_name(r), acts[i].act,
 				 separate, (unsigned int)status);
@@ -309,23 +320,30 @@ static int control_work(void *arg)
 	return 0;
 }
 
-static int parent_work(void *arg)
+struct starter_work {
+	int exe;
+	enum role child;
+	bool separate;
+};
+
+static int starter_work(void *arg)
 {
-	struct spawner s = {.exe_fd = *(int *)arg, .options_fd = 0, .lock_fd = 0, .argv0 = "true"};
+	const struct starter_work *w = arg;
+	struct spawner s = {.exe_fd = w->exe, .options_fd = 0, .lock_fd = 0, .argv0 = "true"};
 	struct err e = {0};
 	int status, link;
 	pid_t pid;
 
 	NEED(!common_work());
-	NEED(!spawn_role(&s, ROLE_GATE, 3, &pid, &link, &e));
+	NEED(!spawn_role(&s, w->child, 3, &pid, &link, &e));
 	NEED(waitpid(pid, &status, 0) == pid);
 	NEED(status == 0);
 	close(link);
-	/* A gate's sandbox within the parent's, and a parent who can still end it. */
+	/* A child's sandbox within its starter's, which can still end it. */
 	pid = fork();
 	NEED(pid >= 0);
 	if (!pid) {
-		enter_or_exit(ROLE_GATE, geteuid() == 0 && ((int *)arg)[1]);
+		enter_or_exit(w->child, geteuid() == 0 && w->separate);
 		for (;;)
 			poll(NULL, 0, 1000);
 	}
@@ -336,13 +354,75 @@ static int parent_work(void *arg)
 	return 0;
 }
 
-static void parent_works(bool separate)
+static void starter_works(enum role r, enum role child, bool separate)
 {
-	int arg[2] = {open("/bin/true", O_RDONLY | O_CLOEXEC), separate};
+	struct starter_work w = {.exe = open("/bin/true", O_RDONLY | O_CLOEXEC),
+				 .child = child,
+				 .separate = separate};
 
-	assert_true(arg[0] >= 0);
-	permitted(ROLE_PARENT, separate, parent_work, arg);
-	close(arg[0]);
+	assert_true(w.exe >= 0);
+	permitted(r, separate, starter_work, &w);
+	close(w.exe);
+}
+
+/* A namespace of its own, kept by a mount on a file, entered again, listened in, and forgotten. */
+static int netd_work(void *arg)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(443)};
+	char path[96];
+	int home, ns, fd, listener;
+	pthread_t t;
+	int ran = 0;
+
+	snprintf(path, sizeof path, "%s/ns", dir);
+	NEED(!common_work());
+	NEED(!pthread_create(&t, NULL, thread, &ran) && !pthread_join(t, NULL) && ran);
+	NEED(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG) >= 0);
+	NEED(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER) >= 0);
+	NEED(if_nametoindex("lo") > 0);
+	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	NEED(home >= 0);
+	fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+	NEED(fd >= 0);
+	close(fd);
+	NEED(!unshare(CLONE_NEWNET));
+	NEED(!mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL));
+	NEED(!setns(home, CLONE_NEWNET));
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	NEED(ns >= 0 && !setns(ns, CLONE_NEWNET));
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	NEED(fd >= 0 &&
+	     !setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &(int){1}, sizeof(int)));
+	fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+	NEED(fd >= 0 && write(fd, "1", 1) == 1);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	NEED(listener >= 0 && !bind(listener, (struct sockaddr *)&at, sizeof at) &&
+	     !listen(listener, 1));
+	NEED(!setns(home, CLONE_NEWNET));
+	NEED(!umount2(path, MNT_DETACH) && !unlink(path));
+	return 0;
+}
+
+/* In a mount namespace of its own: what it mounts is gone with it. */
+static void netd_works(bool separate)
+{
+	pid_t pid;
+	int status;
+
+	if (geteuid()) {
+		print_message("netd's work: not tested without root\n");
+		return;
+	}
+	pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+			_exit(98);
+		enter_or_exit(ROLE_NETD, separate);
+		_exit(netd_work(NULL) ? 1 : 0);
+	}
+	status = end_of(pid);
+	if (status)
+		fail_msg("netd, separate %d: status 0x%x", separate, (unsigned int)status);
 }
 
 /* A line of /proc/PID/FILE that begins with key, without it and white space. */
@@ -393,7 +473,20 @@ static pid_t waiting(enum role r, bool separate, int *ret_alive)
 	return pid;
 }
 
-static void nothing_is_left_to_it(enum role r, bool separate)
+/*
+ * Of root's. netd: DAC_OVERRIDE 1, NET_BIND_SERVICE 10, NET_BROADCAST 11, NET_ADMIN 12, SYS_ADMIN 21. The keeper: the same, and
+ * SETPCAP 8 and, to start another user's process and end it, KILL 5, SETGID 6, SETUID 7.
+ */
+static const char *caps_of(enum role r, bool separate)
+{
+	if (geteuid() || r == ROLE_CONTROL || r == ROLE_GATE)
+		return "0000000000000000";
+	if (r == ROLE_NETD)
+		return "0000000000201c02";
+	return separate ? "0000000000201de2" : "0000000000201d02";
+}
+
+static void only_what_it_needs_is_left_to_it(enum role r, bool separate)
 {
 	int alive;
 	pid_t pid = waiting(r, separate, &alive);
@@ -402,17 +495,17 @@ static void nothing_is_left_to_it(enum role r, bool separate)
 	assert_string_equal(proc_line(pid, "status", "NoNewPrivs:"), "1");
 	assert_string_equal(proc_line(pid, "status", "Seccomp:"), "2");
 	assert_non_null(strstr(proc_line(pid, "limits", "Max core file size"), "0 "));
-	if (separate) {
+	if (separate && r != ROLE_KEEPER) {
 		snprintf(ids, sizeof ids, "%u\t%u\t%u\t%u", TEST_UID, TEST_UID, TEST_UID, TEST_UID);
 		assert_string_equal(proc_line(pid, "status", "Uid:"), ids);
 		assert_string_equal(proc_line(pid, "status", "Gid:"), ids);
 		assert_string_equal(proc_line(pid, "status", "Groups:"), "");
 	}
-	assert_string_equal(proc_line(pid, "status", "CapEff:"), "0000000000000000");
-	assert_string_equal(proc_line(pid, "status", "CapPrm:"), "0000000000000000");
+	assert_string_equal(proc_line(pid, "status", "CapEff:"), caps_of(r, separate));
+	assert_string_equal(proc_line(pid, "status", "CapPrm:"), caps_of(r, separate));
 	assert_string_equal(proc_line(pid, "status", "CapAmb:"), "0000000000000000");
 	if (!geteuid())
-		assert_string_equal(proc_line(pid, "status", "CapBnd:"), "0000000000000000");
+		assert_string_equal(proc_line(pid, "status", "CapBnd:"), caps_of(r, separate));
 	kill(pid, SIGKILL);
 	end_of(pid);
 	close(alive);
@@ -430,7 +523,7 @@ static void it_dies_with_its_parent(enum role r, bool separate)
 	assert_int_equal(pipe(alive), 0);
 	parent = fork();
 	if (!parent) {
-		enter_or_exit(ROLE_PARENT, separate);
+		enter_or_exit(r == ROLE_NETD ? ROLE_KEEPER : ROLE_PARENT, separate);
 		if (!fork()) {
 			enter_or_exit(r, separate);
 			(void)!write(p[1], "x", 1);
@@ -461,10 +554,13 @@ static void all(bool separate)
 		forbidden((enum role)r, separate);
 	gate_works(separate);
 	permitted(ROLE_CONTROL, separate, control_work, NULL);
-	parent_works(separate);
+	starter_works(ROLE_PARENT, ROLE_GATE, separate);
+	starter_works(ROLE_KEEPER, ROLE_NETD, separate);
+	netd_works(separate);
 	for (int r = ROLE_CONTROL; r < ROLE_COUNT; r++) {
-		nothing_is_left_to_it((enum role)r, separate);
-		it_dies_with_its_parent((enum role)r, separate);
+		only_what_it_needs_is_left_to_it((enum role)r, separate);
+		if (r != ROLE_KEEPER) /* which is outside of its parent's Landlock: test_parent.c */
+			it_dies_with_its_parent((enum role)r, separate);
 	}
 }
 
@@ -480,6 +576,26 @@ static void with_separate_users(void **state)
 		skip();
 	}
 	all(true);
+}
+
+/* Who starts the daemon without the rights is told which is missing; a child shows it, in a user namespace of its own or not. */
+static void rights_for_netd(void **state)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+		struct __user_cap_data_struct data[2] = {0};
+		struct err e = {0};
+		bool ok = geteuid() || !sandbox_netd_rights(&e);
+
+		data[0].permitted = data[0].effective = geteuid() ? 0 : 1u << CAP_NET_ADMIN;
+		ok &= !syscall(SYS_capset, &head, data);
+		ok &= sandbox_netd_rights(&e) == -ERR_UNAVAILABLE;
+		ok &= strstr(e.text, geteuid() ? "CAP_NET_ADMIN" : "CAP_SYS_ADMIN") != NULL;
+		_exit(!ok);
+	}
+	assert_int_equal(end_of(pid), 0);
 }
 
 /* The parent keeps five capabilities, and only when it has to make children of other users. */
@@ -539,6 +655,11 @@ static void users_of_the_roles(void **state)
 	snprintf(o.user_gate, sizeof o.user_gate, "root");
 	assert_int_equal(role_sandbox(&o, ROLE_GATE, &s, &e), -ERR_USAGE);
 	assert_non_null(strstr(e.text, "must not be root"));
+	snprintf(o.user_netd, sizeof o.user_netd, "2147480003");
+	assert_int_equal(role_sandbox(&o, ROLE_NETD, &s, &e), 0);
+	assert_int_equal(s.uid, 2147480003u);
+	assert_int_equal(role_sandbox(&o, ROLE_KEEPER, &s, &e), 0);
+	assert_int_equal(s.uid, getuid());
 	o.ids_known = true;
 	o.uid[ROLE_GATE] = 5;
 	assert_int_equal(role_sandbox(&o, ROLE_GATE, &s, &e), 0);
@@ -569,6 +690,7 @@ int main(void)
 		cmocka_unit_test(with_one_user),
 		cmocka_unit_test(with_separate_users),
 		cmocka_unit_test(the_parents_capabilities),
+		cmocka_unit_test(rights_for_netd),
 		cmocka_unit_test(a_missing_folder_is_an_error),
 		cmocka_unit_test(users_of_the_roles),
 	};

@@ -212,6 +212,37 @@ struct truth {
 
 static struct truth truths[D_CLUSTERS];
 
+static void touch_none(uint32_t cluster, void *arg)
+{
+	(void)cluster;
+	(void)arg;
+}
+
+/* The same sources come by a private address, one in a network for each cluster. */
+static struct addr endpoint_of(size_t i)
+{
+	return addr_v4(0x0a630000u + (uint32_t)i);
+}
+
+static void endpoint_write(struct tables *t, size_t i, const struct prefix *p, uint64_t generation)
+{
+	struct tables_endpoint_put put = {.endpoint = {.network = truths[i].id,
+						       .addr = endpoint_of(i),
+						       .port = 443,
+						       .cluster = truths[i].id,
+						       .open = truths[i].open}};
+	const size_t n = truths[i].enabled ? 1 : 0;
+	uint8_t *blob = NULL;
+
+	if (!truths[i].open)
+		assert_int_equal(rangeset_build(p, D_RANGES, &blob, &put.sources_len), 0);
+	put.sources = blob;
+	assert_int_equal(
+		tables_put_endpoints(t, truths[i].id, &put, n, generation, touch_none, NULL, NULL),
+		0);
+	free(blob);
+}
+
 static void truth_write(struct tables *t, size_t i, uint64_t generation)
 {
 	struct tables_cluster c = make_cluster(truths[i].id, generation);
@@ -229,6 +260,7 @@ static void truth_write(struct tables *t, size_t i, uint64_t generation)
 	}
 	if (!c.public_open)
 		put_ranges(t, c.id, p, D_RANGES);
+	endpoint_write(t, i, p, generation);
 }
 
 /* Several generations, so that the file holds old pages that were valid once. */
@@ -291,6 +323,17 @@ static int judge(struct tables_snapshot *s, size_t i, uint32_t a, bool *ret_admi
 	return r;
 }
 
+static int judge_private(struct tables_snapshot *s, size_t i, uint32_t a, bool *ret_admitted)
+{
+	struct addr source = addr_v4(a), at = endpoint_of(i);
+	struct tables_endpoint ep;
+	struct rangeset set;
+	int r = tables_get_endpoint(s, truths[i].id, &at, true, &ep, &set);
+
+	*ret_admitted = ep.open || rangeset_contains(&set, &source);
+	return r == -ERR_NOT_FOUND && !truths[i].enabled ? 0 : r;
+}
+
 static int judge_all(struct tables *t)
 {
 	struct tables_snapshot *s = tables_acquire(t);
@@ -304,7 +347,7 @@ static int judge_all(struct tables *t)
 			const uint32_t a = truths[of].nets[below(D_RANGES)] + (uint32_t)below(4096);
 			bool admitted;
 
-			if (judge(s, i, a, &admitted) < 0)
+			if ((k % 2 ? judge_private : judge)(s, i, a, &admitted) < 0)
 				worst = CHILD_REFUSED;
 			if (admitted && !truth_admits(i, a)) {
 				fprintf(stderr, "cluster %zu admits %08x\n", i, a);
@@ -517,7 +560,7 @@ static void raw_meta_put(struct tables *t, const void *bytes, size_t len)
 /* Tables of another schema, or whose sum of digests is off, are refused by reader and writer. */
 static void test_other_schema_is_refused(void **state)
 {
-	uint8_t record[META_RECORD_BYTES] = "PMT1\2";
+	uint8_t record[META_RECORD_BYTES] = "PMT1\3";
 	struct meta_record m = {.generation = 4, .store_id = STORE_ID, .digest = 1};
 	struct tables *t = must_open(true);
 

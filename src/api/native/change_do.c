@@ -35,7 +35,9 @@ json_t *operation_render(const struct control *c, const struct operation *op)
 	uint32_t waiting[GATES_MAX];
 	uint32_t n = op->is_done ? 0 : control_waiting_for(c, op->revision, waiting);
 
-	return operation_json(op, waiting, n);
+	bool netd = !op->is_done && netd_is_awaited(&c->netd, op->revision);
+
+	return operation_json(op, waiting, n, netd ? netd_waiting_json(&c->netd) : NULL);
 }
 
 static json_t *item_render(const struct change_item *item)

@@ -23,6 +23,17 @@ static const char *state_text(uint8_t state)
 	return text[state];
 }
 
+/* The sentence only while it says that the connection may be: a change may be on its way to the gate. */
+static json_t *why_render_private(struct control *c, const struct connection_record *rec)
+{
+	struct admission a;
+	bool known = why_private(c, rec->cluster, rec->network, &rec->local, &rec->source, &a,
+				 NULL) == 0;
+
+	return json_pack("{s:s, s:s*}", "rule", "private", "text",
+			 known && a.admitted ? a.rule : NULL);
+}
+
 static json_t *why_render(struct control *c, const struct connection_record *rec)
 {
 	struct explain_answer a;
@@ -31,6 +42,8 @@ static json_t *why_render(struct control *c, const struct connection_record *rec
 
 	if (rec->state == CONNECTION_DRAINING)
 		return json_pack("{s:s}", "rule", "draining");
+	if (rec->cluster && rec->network)
+		return why_render_private(c, rec);
 	if (!rec->cluster || why_explain(c, rec->cluster, &rec->source, &a, &e) < 0)
 		return json_pack("{s:s}", "rule", "unknown");
 	if (a.reason == EXPLAIN_OPEN)
@@ -45,19 +58,25 @@ static json_t *connection_render(struct control *c, uint32_t gate,
 				 const struct connection_record *rec, const char *cluster)
 {
 	char id[40], source[ADDR_TEXT_MAX], upstream[ENDPOINT_TEXT_MAX], since[CLOCK_TEXT_MAX];
+	char via[ADDR_TEXT_MAX], network[64];
 	bool has_upstream = rec->upstream.family != ADDR_NONE;
+	bool is_private = rec->local.family != ADDR_NONE;
 
 	snprintf(id, sizeof(id), "%u-%" PRIu64, gate, rec->id);
 	if (has_upstream)
 		endpoint_format(&rec->upstream, rec->upstream_port, upstream);
-	return json_pack("{s:s, s:I, s:s?, s:s, s:I, s:s?, s:s, s:s, s:I, s:I, s:I, s:o}", "id", id,
-			 "gate", (json_int_t)gate, "cluster", cluster[0] ? cluster : NULL, "source",
-			 addr_format(&rec->source, source), "sourcePort",
-			 (json_int_t)rec->source_port, "upstream", has_upstream ? upstream : NULL,
-			 "state", state_text(rec->state), "since",
-			 clock_format(rec->since_us, since), "bytesUp", (json_int_t)rec->bytes_up,
-			 "bytesDown", (json_int_t)rec->bytes_down, "drainLeftMs",
-			 (json_int_t)rec->drain_left_ms, "why", why_render(c, rec));
+	if (is_private)
+		addr_format(&rec->local, via);
+	control_router_name(c, rec->network, network);
+	return json_pack(
+		"{s:s, s:I, s:s?, s:s, s:I, s:s?, s:s?, s:s?, s:s, s:s, s:I, s:I, s:I, s:o}", "id",
+		id, "gate", (json_int_t)gate, "cluster", cluster[0] ? cluster : NULL, "source",
+		addr_format(&rec->source, source), "sourcePort", (json_int_t)rec->source_port,
+		"via", is_private ? via : NULL, "network", network[0] ? network : NULL, "upstream",
+		has_upstream ? upstream : NULL, "state", state_text(rec->state), "since",
+		clock_format(rec->since_us, since), "bytesUp", (json_int_t)rec->bytes_up,
+		"bytesDown", (json_int_t)rec->bytes_down, "drainLeftMs",
+		(json_int_t)rec->drain_left_ms, "why", why_render(c, rec));
 }
 
 /* May the caller see it, and did they ask for it? cluster: its name, "" if it has none yet. */

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PORT_DEFAULT 6443
-
 static int kind_take(const struct request *r, const struct kind **ret_kind, struct err *e)
 {
 	const struct kind *k = kind_find(r->args[0]);
@@ -25,66 +23,19 @@ static int kind_take(const struct request *r, const struct kind **ret_kind, stru
 
 /* --- rendering -------------------------------------------------------------------------------------------- */
 
-static const char *upstream_state_text(uint8_t state)
-{
-	return state == UPSTREAM_UP ? "up" : state == UPSTREAM_DOWN ? "down" : "unknown";
-}
-
-/* The document says which upstreams there are; gates count them by position. */
-static json_t *upstreams_render(const json_t *declared, const struct cluster_record *rec)
-{
-	json_t *all = json_array();
-	const json_t *up;
-	size_t i;
-
-	json_array_foreach(declared, i, up)
-	{
-		const char *address = json_string_value(json_object_get(up, "address"));
-		const json_t *port = json_object_get(up, "port");
-		bool known = i < rec->n_upstreams && i < ARRAY_SIZE(rec->upstreams);
-
-		json_array_append_new(
-			all,
-			json_pack("{s:s, s:I, s:s, s:I, s:I}", "address", address ? address : "",
-				  "port", port ? json_integer_value(port) : PORT_DEFAULT, "state",
-				  upstream_state_text(known ? rec->upstreams[i].state
-							    : UPSTREAM_UNKNOWN),
-				  "connections",
-				  (json_int_t)(known ? rec->upstreams[i].connections : 0),
-				  "failures",
-				  (json_int_t)(known ? rec->upstreams[i].failures : 0)));
-	}
-	return all;
-}
-
-static json_t *status_render(const struct store_object *o, const struct cluster_figures *figures)
-{
-	static const struct cluster_record none;
-	const struct cluster_record *rec = NULL;
-
-	if (o->id < figures->n)
-		rec = figures->by_id[o->id];
-	if (!rec)
-		rec = &none;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "connections",
-			 (json_int_t)rec->connections, "admitted", (json_int_t)rec->admitted,
-			 "refused", (json_int_t)rec->refused, "cut", (json_int_t)rec->cut,
-			 "bytesUp", (json_int_t)rec->bytes_up, "bytesDown",
-			 (json_int_t)rec->bytes_down, "upstreams",
-			 upstreams_render(json_object_get(o->body, "upstreams"), rec));
-}
-
-json_t *object_render(const struct store_object *o, const struct cluster_figures *figures)
+json_t *object_render(const struct request *r, const struct store_object *o,
+		      const struct cluster_figures *figures)
 {
 	char created[CLOCK_TEXT_MAX], updated[CLOCK_TEXT_MAX];
+	json_t *status = object_status(r, o, figures);
 	json_t *object =
 		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:O}", "kind", o->kind, "name", o->name,
 			  "id", (json_int_t)o->id, "revision", (json_int_t)o->revision, "createdAt",
 			  clock_format(o->created_us, created), "updatedAt",
 			  clock_format(o->updated_us, updated), "document", o->body);
 
-	if (figures && strcmp(o->kind, "cluster") == 0)
-		json_object_set_new(object, "status", status_render(o, figures));
+	if (status)
+		json_object_set_new(object, "status", status);
 	if (figures && figures->is_incomplete)
 		json_object_set_new(object, "incomplete", json_true());
 	return object;
@@ -94,7 +45,7 @@ json_t *object_render(const struct store_object *o, const struct cluster_figures
 
 struct listing {
 	const struct request *r;
-	const struct cluster_figures *figures;
+	const struct cluster_figures *figures; /* NULL: of a kind that has none */
 	json_t *items;
 };
 
@@ -104,60 +55,77 @@ static int list_one(const struct store_object *o, void *arg)
 
 	/* What the caller may not see is not there. */
 	if (authz_may(&l->r->control->authz, &l->r->peer, RIGHT_VIEW, o->name))
-		json_array_append_new(l->items, object_render(o, l->figures));
+		json_array_append_new(l->items, object_render(l->r, o, l->figures));
 	return 0;
 }
 
-static void list_answer(struct dump *d, void *arg)
+static void list_send(struct request *r, const struct cluster_figures *figures)
 {
-	struct request *r = arg;
 	struct control *c = r->control;
-	struct cluster_figures figures = {0};
-	struct listing l = {r, &figures, json_array()};
-	const struct kind *kind = kind_find(r->args[0]);
+	struct listing l = {r, figures, json_array()};
 	struct err e = {0};
-	int ret = control_store_check(c, &e);
+	json_t *body;
 
-	if (ret == 0 && cluster_figures_sum(d, c->index.cap, &figures) < 0)
-		ret = err_set(&e, ERR_NOMEM, NULL, "out of memory");
-	if (ret == 0)
-		ret = store_list(c->store, kind->name, true, list_one, &l, &e);
-	if (ret == 0) {
-		json_t *body = json_pack("{s:I, s:O}", "revision",
-					 (json_int_t)store_revision(c->store), "items", l.items);
-
-		if (figures.is_incomplete)
-			json_object_set_new(body, "incomplete", json_true());
-		request_answer_json(r, 200, body);
-	} else {
+	if (control_store_check(c, &e) < 0 ||
+	    store_list(c->store, kind_find(r->args[0])->name, true, list_one, &l, &e) < 0) {
 		request_answer_error(r, &e);
+		json_decref(l.items);
+		return;
 	}
-	json_decref(l.items);
-	cluster_figures_done(&figures);
+	body = json_pack("{s:I, s:o}", "revision", (json_int_t)store_revision(c->store), "items",
+			 l.items);
+	if (figures && figures->is_incomplete)
+		json_object_set_new(body, "incomplete", json_true());
+	request_answer_json(r, 200, body);
 }
 
-static void get_answer(struct dump *d, void *arg)
+static void get_send(struct request *r, const struct cluster_figures *figures)
 {
-	struct request *r = arg;
 	struct control *c = r->control;
-	struct cluster_figures figures = {0};
 	struct store_object o = {0};
 	struct err e = {0};
 	char etag[32];
-	int ret = control_store_check(c, &e);
 
-	if (ret == 0)
-		ret = store_get(c->store, kind_find(r->args[0])->name, r->args[1], &o, &e);
-	if (ret == 0 && cluster_figures_sum(d, c->index.cap, &figures) < 0)
-		ret = err_set(&e, ERR_NOMEM, NULL, "out of memory");
-	if (ret == 0) {
-		snprintf(etag, sizeof(etag), "\"%" PRIu64 "\"", o.revision);
-		request_answer_json_header(r, 200, object_render(&o, &figures), "ETag", etag);
-	} else {
+	if (control_store_check(c, &e) < 0 ||
+	    store_get(c->store, kind_find(r->args[0])->name, r->args[1], &o, &e) < 0) {
 		request_answer_error(r, &e);
+		return;
 	}
+	snprintf(etag, sizeof(etag), "\"%" PRIu64 "\"", o.revision);
+	request_answer_json_header(r, 200, object_render(r, &o, figures), "ETag", etag);
 	store_object_done(&o);
+}
+
+typedef void send_fn(struct request *r, const struct cluster_figures *figures);
+
+static void dumped(struct dump *d, struct request *r, send_fn *send)
+{
+	struct cluster_figures figures = {0};
+	struct err e = {0};
+
+	if (cluster_figures_sum(d, r->control->index.cap, &figures) < 0) {
+		err_set(&e, ERR_NOMEM, NULL, "out of memory");
+		request_answer_error(r, &e);
+	} else {
+		send(r, &figures);
+	}
 	cluster_figures_done(&figures);
+}
+
+static void list_dumped(struct dump *d, void *arg)
+{
+	dumped(d, arg, list_send);
+}
+
+static void get_dumped(struct dump *d, void *arg)
+{
+	dumped(d, arg, get_send);
+}
+
+/* Only of clusters the gates have figures: for other kinds nobody waits for them. */
+static bool has_figures(const struct kind *kind)
+{
+	return strcmp(kind->name, "cluster") == 0;
 }
 
 void objects_list(struct request *r)
@@ -165,8 +133,11 @@ void objects_list(struct request *r)
 	const struct kind *kind;
 	struct err e = {0};
 
-	if (kind_take(r, &kind, &e) < 0 || control_store_check(r->control, &e) < 0 ||
-	    dumps_start(&r->control->dumps, DUMP_CLUSTERS, list_answer, r, &e) < 0)
+	if (kind_take(r, &kind, &e) < 0 || control_store_check(r->control, &e) < 0)
+		request_answer_error(r, &e);
+	else if (!has_figures(kind))
+		list_send(r, NULL);
+	else if (dumps_start(&r->control->dumps, DUMP_CLUSTERS, list_dumped, r, &e) < 0)
 		request_answer_error(r, &e);
 }
 
@@ -176,8 +147,11 @@ void objects_get(struct request *r)
 	struct err e = {0};
 
 	if (kind_take(r, &kind, &e) < 0 || request_may_view(r, r->args[1], &e) < 0 ||
-	    control_store_check(r->control, &e) < 0 ||
-	    dumps_start(&r->control->dumps, DUMP_CLUSTERS, get_answer, r, &e) < 0)
+	    control_store_check(r->control, &e) < 0)
+		request_answer_error(r, &e);
+	else if (!has_figures(kind))
+		get_send(r, NULL);
+	else if (dumps_start(&r->control->dumps, DUMP_CLUSTERS, get_dumped, r, &e) < 0)
 		request_answer_error(r, &e);
 }
 

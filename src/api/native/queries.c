@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What can be asked about the whole: status, operations, history, explanations. */
+/* What can be asked about the whole: status, operations, history. */
 #include "api/native/routes.h"
 #include "base/clock.h"
-#include "control/why.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,7 +50,7 @@ void status_get(struct request *r)
 	}
 	request_answer_json(
 		r, 200,
-		json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o}",
+		json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o}",
 			  "version", POSTERN_VERSION, "storeId",
 			  c->store ? store_id(c->store) : NULL, "revision",
 			  (json_int_t)(c->store ? store_revision(c->store) : c->generation),
@@ -62,7 +61,8 @@ void status_get(struct request *r)
 			  c->options->profile == PROFILE_CLOUD ? "cloud" : "open", "listeners",
 			  listeners_render(c->options), "clusters", (json_int_t)c->index.n_clusters,
 			  "connections", (json_int_t)connections, "operationsInProgress",
-			  (json_int_t)c->operations.n_active, "gates", gates));
+			  (json_int_t)c->operations.n_active, "gates", gates, "netd",
+			  netd_json(&c->netd)));
 }
 
 /* --- operations ------------------------------------------------------------------------------------------- */
@@ -222,49 +222,4 @@ void history_get(struct request *r)
 	if (gap)
 		json_object_set_new(body, "incomplete", json_true());
 	request_answer_json(r, 200, body);
-}
-
-/* --- explain ---------------------------------------------------------------------------------------------- */
-
-static int explain_take(struct request *r, struct explain_answer *ret_answer, struct err *e)
-{
-	const char *name = request_query(r, "cluster"), *source = request_query(r, "source");
-	const struct index_cluster *ic;
-	struct addr addr;
-	char quoted[96];
-	int ret;
-
-	if (!name || !source)
-		return err_set(e, ERR_USAGE, name ? "source" : "cluster",
-			       "query parameters cluster and source are both needed");
-	if (addr_parse(source, &addr) < 0)
-		return err_set(e, ERR_USAGE, "source", "\"%s\" is not an IPv4 or IPv6 address",
-			       str_quote(quoted, sizeof(quoted), source, strlen(source)));
-	ret = request_may_view(r, name, e);
-	if (ret == 0)
-		ret = control_store_check(r->control, e);
-	if (ret < 0)
-		return ret;
-	ic = index_find(&r->control->index, name);
-	if (!ic)
-		return err_set(e, ERR_NOT_FOUND, NULL, "there is no cluster \"%s\"",
-			       str_quote(quoted, sizeof(quoted), name, strlen(name)));
-	return why_explain(r->control, ic->id, &addr, ret_answer, e);
-}
-
-void explain_get(struct request *r)
-{
-	struct explain_answer a = {0};
-	struct err e = {0};
-	char range[PREFIX_TEXT_MAX];
-
-	if (explain_take(r, &a, &e) < 0) {
-		request_answer_error(r, &e);
-		return;
-	}
-	request_answer_json(
-		r, 200,
-		json_pack("{s:b, s:s, s:s, s:s?}", "reached", a.reached, "reason",
-			  explain_reason_text(a.reason), "rule", a.rule, "range",
-			  a.reason == EXPLAIN_RANGE ? prefix_format(&a.range, range) : NULL));
 }

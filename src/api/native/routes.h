@@ -20,14 +20,19 @@ void history_get(struct request *r);
 void connections_get(struct request *r);
 void events_get(struct request *r);
 void explain_get(struct request *r);
+void names_get(struct request *r);
 void status_get(struct request *r);
 
 #define CHANGE_QUERY "force dryRun wait"
 
 /* An operation in the API's form. New reference. */
 json_t *operation_render(const struct control *c, const struct operation *op);
-/* An object in the API's form. figures: NULL if not known. New reference. */
-json_t *object_render(const struct store_object *o, const struct cluster_figures *figures);
+/* An object in the API's form, for the caller of r. figures: NULL if not known, or none. New reference. */
+json_t *object_render(const struct request *r, const struct store_object *o,
+		      const struct cluster_figures *figures);
+/* Its "status". New reference; NULL if there is nothing to say. */
+json_t *object_status(const struct request *r, const struct store_object *o,
+		      const struct cluster_figures *figures);
 
 /* force and dryRun from the query, who calls and when; the rest as for a stream of documents to put. */
 int change_request_take(const struct request *r, struct change_request *ret_req, struct err *e)

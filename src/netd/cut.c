@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "netd/cut.h"
+
+#include "model/net.h"
+#include "netd/netlink.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TCP_STATES    12 /* TCP_ESTABLISHED .. TCP_NEW_SYN_RECV, which the headers do not number */
+#define TCP_TIME_WAIT 6
+#define TCP_CLOSE     7
+#define TCP_LISTEN    10
+
+/* --- judging: pure ---------------------------------------------------------------------------------------- */
+
+static bool host_has(const struct tables_host *h, const struct addr *a)
+{
+	return addr_is_equal(&h->addresses[0], a) || addr_is_equal(&h->addresses[1], a);
+}
+
+static bool is_local(const struct tables_network *n, const struct addr *a)
+{
+	for (uint32_t i = 0; i < n->n_spaces; i++)
+		if (prefix_contains(&n->spaces[i], a))
+			return true;
+	return false;
+}
+
+static bool local_is_there(const struct tables_network *n, const struct cut_flow *f)
+{
+	for (uint32_t i = 0; i < n->n_endpoints; i++)
+		if (n->endpoints[i].port == f->remote_port &&
+		    addr_is_equal(&n->endpoints[i].addr, &f->remote))
+			return true;
+	for (uint32_t i = 0; i < n->n_hosts; i++)
+		if (host_has(&n->hosts[i], &f->remote))
+			return true;
+	return false;
+}
+
+static const struct tables_route *route_find(const struct tables_network *n, uint32_t table,
+					     const struct addr *a)
+{
+	const struct tables_route *best = NULL;
+
+	for (uint32_t i = 0; i < n->n_routes; i++) {
+		const struct tables_route *r = &n->routes[i];
+
+		if (r->table == table && prefix_contains(&r->to, a) &&
+		    (!best || r->to.len > best->to.len))
+			best = r;
+	}
+	return best;
+}
+
+/* By its own public address, or by a NAT of its table. */
+static bool may_leave(const struct tables_network *n, uint32_t table, const struct tables_host *h,
+		      const struct addr *to)
+{
+	int family = addr_index(to);
+
+	if (h->public[family].family != ADDR_NONE)
+		return true;
+	for (uint32_t i = 0; i < n->n_nats; i++)
+		if (n->nats[i].table == table && prefix_contains(&n->nats[i].to, to) &&
+		    n->nats[i].address[family].family != ADDR_NONE)
+			return true;
+	return false;
+}
+
+static bool is_routed(const struct tables_network *n, const struct tables_host *h,
+		      const struct cut_flow *f)
+{
+	uint32_t table = n->subnets[h->subnet].table;
+	const struct tables_route *r;
+
+	if (is_local(n, &f->remote))
+		return local_is_there(n, f);
+	r = route_find(n, table, &f->remote);
+	if (!r || r->kind == ROUTE_DROP)
+		return false;
+	return r->kind != ROUTE_UPLINK || may_leave(n, table, h, &f->remote);
+}
+
+static bool rule_allows(const struct tables_network *n, const struct tables_rule *r,
+			const struct addr *other, uint16_t port)
+{
+	if (r->protocol != PROTOCOL_ANY &&
+	    (r->protocol != PROTOCOL_TCP || port < r->port_first || port > r->port_last))
+		return false;
+	for (uint32_t i = 0; i < r->n_prefixes; i++)
+		if (prefix_contains(&n->prefixes[r->first_prefix + i], other))
+			return true;
+	return false;
+}
+
+static bool groups_allow(const struct tables_network *n, const struct tables_host *h, bool ingress,
+			 const struct addr *other, uint16_t port)
+{
+	for (uint32_t g = 0; g < h->n_groups; g++) {
+		const struct tables_group *group = &n->groups[n->host_groups[h->first_group + g]];
+
+		if (!ingress && group->egress_open)
+			return true;
+		for (uint32_t i = group->first_rule; i < group->first_rule + group->n_rules; i++)
+			if (n->rules[i].is_ingress == ingress &&
+			    rule_allows(n, &n->rules[i], other, port))
+				return true;
+	}
+	return h->n_groups == 0;
+}
+
+bool cut_is_allowed(const struct tables_network *n, const struct tables_host *h,
+		    const struct cut_flow *f)
+{
+	if (!host_has(h, &f->local) || host_has(h, &f->remote))
+		return true;
+	if (!is_routed(n, h, f))
+		return false;
+	if (groups_allow(n, h, true, &f->remote, f->local_port))
+		return true;
+	return !f->is_listened && groups_allow(n, h, false, &f->remote, f->remote_port);
+}
+
+/* --- the kernel's sockets --------------------------------------------------------------------------------- */
+
+struct found {
+	struct inet_diag_sockid id;
+	uint8_t family, state;
+};
+
+struct finding {
+	struct found *found;
+	size_t n, cap;
+};
+
+static int socket_take(const struct nlmsghdr *h, void *arg)
+{
+	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(h);
+	struct finding *f = arg;
+
+	if (mnl_nlmsg_get_payload_len(h) < sizeof *m)
+		return 0;
+	if (f->n == f->cap) {
+		size_t more = f->cap ? f->cap * 2 : 64;
+		struct found *p = reallocarray(f->found, more, sizeof *p);
+
+		if (!p)
+			return -ENOMEM;
+		f->found = p;
+		f->cap = more;
+	}
+	f->found[f->n++] = (struct found){m->id, m->idiag_family, m->idiag_state};
+	return 0;
+}
+
+static void sockets_again(void *arg)
+{
+	struct finding *f = arg;
+
+	f->n = 0;
+}
+
+static struct nlmsghdr *diag_message(char *buffer, uint16_t type, uint8_t family)
+{
+	struct nlmsghdr *h = netlink_message(buffer, type, 0, sizeof(struct inet_diag_req_v2));
+	struct inet_diag_req_v2 *m = mnl_nlmsg_get_payload(h);
+
+	m->sdiag_family = family;
+	m->sdiag_protocol = IPPROTO_TCP;
+	m->idiag_states = ((1u << (TCP_STATES + 1)) - 2) & ~(1u << TCP_TIME_WAIT | 1u << TCP_CLOSE);
+	return h;
+}
+
+static int sockets_find(struct netlink *n, struct finding *f)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++) {
+		char buffer[256];
+		struct finding one = {0};
+
+		ret = netlink_dump(n, diag_message(buffer, SOCK_DIAG_BY_FAMILY, families[i]),
+				   socket_take, sockets_again, &one);
+		if (!ret && one.n) {
+			struct found *p = reallocarray(f->found, f->n + one.n, sizeof *p);
+
+			if (p) {
+				f->found = p;
+				memcpy(p + f->n, one.found, one.n * sizeof *p);
+				f->n += one.n;
+			} else {
+				ret = -ENOMEM;
+			}
+		}
+		free(one.found);
+	}
+	return ret;
+}
+
+static struct addr found_addr(const struct found *f, const __be32 words[4])
+{
+	uint8_t bytes[16];
+
+	if (f->family == AF_INET)
+		return addr_v4(ntohl(words[0]));
+	memcpy(bytes, words, sizeof bytes);
+	return addr_v6(bytes);
+}
+
+static bool is_listened(const struct finding *f, __be16 port)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->found[i].state == TCP_LISTEN && f->found[i].id.idiag_sport == port)
+			return true;
+	return false;
+}
+
+static bool is_loopback(const struct addr *a)
+{
+	return a->family == ADDR_V4 ? a->lo >> 24 == 127 : a->hi == 0 && a->lo == 1;
+}
+
+static bool may_stay(const struct tables_network *n, const struct tables_host *h, enum ns_kind kind,
+		     const struct cut_flow *f)
+{
+	if (kind == NS_HOST && (!h || !host_has(h, &f->local)))
+		return is_loopback(&f->local);
+	return !h || cut_is_allowed(n, h, f);
+}
+
+static int socket_destroy(struct netlink *n, const struct found *f)
+{
+	char buffer[256];
+	struct nlmsghdr *h = diag_message(buffer, SOCK_DESTROY, f->family);
+	struct inet_diag_req_v2 *m = mnl_nlmsg_get_payload(h);
+
+	m->id = f->id;
+	return netlink_ask(n, h, NULL, NULL);
+}
+
+int cut_connections(const struct tables_network *n, const struct tables_host *h, enum ns_kind kind,
+		    uint32_t *ret_cut, struct err *e)
+{
+	struct finding found = {0};
+	struct netlink diag;
+	int ret = netlink_open(&diag, NETLINK_SOCK_DIAG);
+
+	if (!ret)
+		ret = sockets_find(&diag, &found);
+	for (size_t i = 0; !ret && i < found.n; i++) {
+		const struct found *s = &found.found[i];
+		struct cut_flow flow = {.local = found_addr(s, s->id.idiag_src),
+					.remote = found_addr(s, s->id.idiag_dst),
+					.local_port = ntohs(s->id.idiag_sport),
+					.remote_port = ntohs(s->id.idiag_dport),
+					.is_listened = is_listened(&found, s->id.idiag_sport)};
+
+		if (s->state == TCP_LISTEN || may_stay(n, h, kind, &flow))
+			continue;
+		ret = socket_destroy(&diag, s);
+		if (!ret)
+			++*ret_cut;
+		else if (ret == -ENOENT)
+			ret = 0; /* ended by itself */
+	}
+	netlink_close(&diag);
+	free(found.found);
+	return ret ? err_set(e, ERR_UNAVAILABLE, NULL, "ending connections of host '%s': %s",
+			     h ? h->name : "", strerror(-ret))
+		   : 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which open connections a record still allows. */
+#include "model/net.h"
+#include "netd/cut.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix p;
+	struct err e;
+
+	assert_int_equal(prefix_parse(text, strlen(text), &p, &e), 0);
+	return p;
+}
+
+static struct addr addr(const char *text)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	return a;
+}
+
+/* One network: host 1 (10.1.0.10, group 0), host 2 (10.1.1.10, no group, another table); endpoint 10.1.9.9:443. */
+struct world {
+	struct prefix space, prefixes[2];
+	struct tables_subnet subnets[2];
+	struct tables_host hosts[2];
+	struct tables_route routes[3];
+	struct tables_nat nat;
+	struct tables_group group;
+	struct tables_rule rules[2];
+	uint32_t host_groups[1];
+	struct tables_network_endpoint endpoint;
+	struct tables_network n;
+};
+
+static void world_init(struct world *w)
+{
+	*w = (struct world){
+		.space = prefix("10.1.0.0/16"),
+		.prefixes = {prefix("10.1.1.0/24"), prefix("0.0.0.0/0")},
+		.subnets = {{.table = 1, .ranges[0] = prefix("10.1.0.0/24")},
+			    {.table = 2, .ranges[0] = prefix("10.1.1.0/24")}},
+		.hosts = {{.id = 1, .subnet = 0, .addresses[0] = addr("10.1.0.10"), .n_groups = 1},
+			  {.id = 2, .subnet = 1, .addresses[0] = addr("10.1.1.10")}},
+		.routes = {{.table = 1, .kind = ROUTE_UPLINK, .to = prefix("0.0.0.0/0")},
+			   {.table = 1, .kind = ROUTE_DROP, .to = prefix("198.51.100.0/24")},
+			   {.table = 1, .kind = ROUTE_LINK, .to = prefix("10.2.0.0/16")}},
+		.nat = {.table = 1,
+			.to = prefix("203.0.113.0/24"),
+			.address[0] = addr("192.0.2.9")},
+		.group = {.n_rules = 2},
+		.rules = {{.is_ingress = true,
+			   .protocol = PROTOCOL_TCP,
+			   .port_first = 80,
+			   .port_last = 80,
+			   .n_prefixes = 1},
+			  {.protocol = PROTOCOL_ANY,
+			   .port_last = 65535,
+			   .first_prefix = 1,
+			   .n_prefixes = 1}},
+		.endpoint = {addr("10.1.9.9"), 443},
+	};
+	w->n = (struct tables_network){.spaces = &w->space,
+				       .n_spaces = 1,
+				       .subnets = w->subnets,
+				       .n_subnets = 2,
+				       .hosts = w->hosts,
+				       .n_hosts = 2,
+				       .routes = w->routes,
+				       .n_routes = 3,
+				       .nats = &w->nat,
+				       .n_nats = 1,
+				       .groups = &w->group,
+				       .n_groups = 1,
+				       .rules = w->rules,
+				       .n_rules = 2,
+				       .prefixes = w->prefixes,
+				       .n_prefixes = 2,
+				       .host_groups = w->host_groups,
+				       .n_host_groups = 1,
+				       .endpoints = &w->endpoint,
+				       .n_endpoints = 1};
+}
+
+static bool allowed(const struct world *w, int host, const char *local, uint16_t lport,
+		    const char *remote, uint16_t rport, bool listened)
+{
+	struct cut_flow f = {.local = addr(local),
+			     .remote = addr(remote),
+			     .local_port = lport,
+			     .remote_port = rport,
+			     .is_listened = listened};
+
+	return cut_is_allowed(&w->n, &w->hosts[host], &f);
+}
+
+static void test_who_opened_it_decides_which_rules(void **state)
+{
+	struct world w;
+
+	world_init(&w);
+	assert_true(allowed(&w, 0, "10.1.0.10", 80, "10.1.1.10", 5000, true));
+	assert_false(allowed(&w, 0, "10.1.0.10", 81, "10.1.1.10", 5000, true));
+	/* Nobody listens: it may have gone out, which everything may. */
+	assert_true(allowed(&w, 0, "10.1.0.10", 81, "10.1.1.10", 5000, false));
+	w.rules[1].protocol = PROTOCOL_UDP;
+	assert_false(allowed(&w, 0, "10.1.0.10", 81, "10.1.1.10", 5000, false));
+	/* It may have come in, to a listener that is closed by now. */
+	assert_true(allowed(&w, 0, "10.1.0.10", 80, "10.1.1.10", 5000, false));
+	w.group.egress_open = true;
+	assert_true(allowed(&w, 0, "10.1.0.10", 81, "10.1.1.10", 5000, false));
+	assert_false(allowed(&w, 0, "10.1.0.10", 81, "10.1.1.10", 5000, true));
+	/* No group: nothing is refused. */
+	assert_true(allowed(&w, 1, "10.1.1.10", 81, "10.1.0.10", 5000, true));
+}
+
+static void test_where_nothing_leads_nothing_stays(void **state)
+{
+	struct world w;
+
+	world_init(&w);
+	w.hosts[0].n_groups = 0;
+	assert_true(allowed(&w, 0, "10.1.0.10", 1, "10.1.9.9", 443, false));
+	assert_false(allowed(&w, 0, "10.1.0.10", 1, "10.1.9.9", 444, false));
+	assert_false(allowed(&w, 0, "10.1.0.10", 1, "10.1.1.11", 80, false));
+	assert_true(allowed(&w, 0, "10.1.0.10", 1, "10.2.0.1", 80, false));
+	assert_false(allowed(&w, 1, "10.1.1.10", 1, "10.2.0.1", 80, false));
+	assert_false(allowed(&w, 0, "10.1.0.10", 1, "198.51.100.1", 80, false));
+	assert_true(allowed(&w, 0, "10.1.0.10", 1, "203.0.113.1", 80, false));
+	assert_false(allowed(&w, 0, "10.1.0.10", 1, "192.0.2.1", 80, false));
+	w.hosts[0].public[0] = addr("192.0.2.77");
+	assert_true(allowed(&w, 0, "10.1.0.10", 1, "192.0.2.1", 80, false));
+	assert_false(allowed(&w, 0, "10.1.0.10", 1, "fd00::1", 80, false));
+}
+
+static void test_what_is_not_ours_to_judge_stays(void **state)
+{
+	struct world w;
+
+	world_init(&w);
+	assert_true(allowed(&w, 0, "127.0.0.1", 81, "127.0.0.1", 5000, true));
+	assert_true(allowed(&w, 0, "172.16.0.1", 81, "192.0.2.1", 5000, true));
+	assert_true(allowed(&w, 0, "10.1.0.10", 81, "10.1.0.10", 5000, true));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_opened_it_decides_which_rules),
+		cmocka_unit_test(test_where_nothing_leads_nothing_stays),
+		cmocka_unit_test(test_what_is_not_ours_to_judge_stays),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
