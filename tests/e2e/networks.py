@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests of networks share: documents, a daemon with a prefix of its own, and what is left of it in the kernel."""
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -143,13 +144,20 @@ NOTHING = {"namespaces": [], "links": [], "tables": [], "routes": []}
 
 
 class Pair:
-    """A TCP connection between two places, both ends in this process."""
+    """A TCP connection between two places, both ends in this process. The server goes on listening, as servers do."""
 
-    def __init__(self, client, server, address, port=8080):
-        with server.listen(address, port) as listener:
+    ports = itertools.cycle(range(8001, 8080))
+
+    def __init__(self, client, server, address, port=None):
+        port = port or next(Pair.ports)
+        self.listener = server.listen(address, port)
+        self.listener.settimeout(5)
+        try:
             self.a = client.connect(address, port, timeout=5)
-            listener.settimeout(5)
-            self.b, _ = listener.accept()
+            self.b, _ = self.listener.accept()
+        except OSError:
+            self.listener.close()
+            raise
         self.b.settimeout(5)
 
     def ping(self):
@@ -172,8 +180,8 @@ class Pair:
         return False
 
     def close(self):
-        self.a.close()
-        self.b.close()
+        for s in (self.a, self.b, self.listener):
+            s.close()
 
     def __enter__(self):
         return self
@@ -183,8 +191,14 @@ class Pair:
 
 
 def connects(client, server, address, port=8080):
-    """True, or why not."""
-    with server.listen(address, port):
+    """True, or why not. Somebody may be listening there already."""
+    try:
+        listener = server.listen(address, port)
+    except OSError as e:
+        if e.errno != errno.EADDRINUSE:
+            raise
+        listener = contextlib.nullcontext()
+    with listener:
         try:
             client.connect(address, port, timeout=2).close()
             return True

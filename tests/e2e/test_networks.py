@@ -183,7 +183,7 @@ def test_group_members_come_and_go(nets, f):
     by_name["l2"]["securityGroups"] = ["clients"]
     nets.cli_apply(*documents)
     l1, l2 = nets.place("l1"), nets.place("l2")
-    with Pair(l2, l1, L1[f]) as p:
+    with Pair(l2, l1, L1[f], 8080) as p:
         p.ping()
         nets.cli_apply({k: v for k, v in by_name["l2"].items() if k != "securityGroups"})
         assert p.is_reset()
