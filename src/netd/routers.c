@@ -164,6 +164,7 @@ struct run {
 	struct router *known;
 	struct known_ns *fresh; /* as plan.ns: what will be known */
 	bool audit, cut_needed, again;
+	bool ways_changed; /* not only rulesets and settings */
 	struct routers_report *report;
 	int ret;
 	struct err *e;
@@ -248,6 +249,7 @@ static int ns_change(struct run *run, const struct plan_ns *p, const char *link,
 				ret = err_set(e, ERR_UNAVAILABLE, NULL, "cannot enter '%s'",
 					      p->name);
 		}
+		run->ways_changed = run->ways_changed || ops.n > first;
 		part = (struct ops){.ops = ops.ops + first, .n = ops.n - first};
 		late = apply_ops(&run->r->apply, p->name, fd, &part, &remade, ret ? NULL : e);
 		ret = ret ? ret : late;
@@ -491,7 +493,8 @@ int routers_apply(struct routers *r, const struct tables_network *n, bool audit,
 		run.ret = 0;
 		namespaces_apply(&run, true);
 	}
-	if (run.cut_needed)
+	/* Once more, for what was opened between the first time and the end of its way. */
+	if (run.cut_needed && run.ways_changed)
 		hosts_cut(&run);
 	old = run.known->ns;
 	n_old = run.known->n_ns;
