@@ -185,11 +185,12 @@ int state_diff(enum ns_kind kind, const struct ns_state *have, const struct ns_s
 {
 	struct ops o = {0};
 
-	sysctls_diff(have, want, &o);
+	/* Nothing is forwarded before the ruleset is there. */
 	if (want->has_nft && (!have->has_nft || have->nft_digest != want->nft_digest))
 		op_add(&o, OP_NFT)->nft = want;
 	if (!want->has_nft && have->has_nft)
 		op_add(&o, OP_NFT_REMOVE)->nft = have;
+	sysctls_diff(have, want, &o);
 	routes_diff(kind, have, want, true, &o);
 	rules_diff(have, want, true, &o);
 	addrs_diff(have, want, true, &o);
