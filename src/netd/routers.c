@@ -2,6 +2,7 @@
 #include "netd/routers.h"
 
 #include "netd/cut.h"
+#include "netd/flows.h"
 #include "netd/read.h"
 
 #include <errno.h>
@@ -221,6 +222,16 @@ static size_t ops_restricting(const struct ops *ops)
 	return n;
 }
 
+/* Those that take away, all in all; without the ruleset, nothing that gives is done. */
+static size_t ops_taking(const struct ops *ops)
+{
+	size_t n = 0;
+
+	while (n < ops->n && ops->ops[n].kind <= OP_LINK_DELETE)
+		n++;
+	return n;
+}
+
 static bool ops_have_nft(const struct ops *ops)
 {
 	for (size_t i = 0; i < ops->n; i++)
@@ -231,12 +242,21 @@ static bool ops_have_nft(const struct ops *ops)
 
 static void hosts_cut(struct run *run);
 
+static void flows_forget(struct run *run)
+{
+	struct err e = {0};
+	int ret = flows_cut(run->n, &run->report->n_cut, &e);
+
+	if (ret)
+		run_failed(run, ret, &e);
+}
+
 /* The thread is in the namespace. */
 static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generation, int fd,
 		     const struct ns_state *have, struct known_ns *fresh, struct err *e)
 {
 	struct ops ops = {0};
-	bool remade = false;
+	bool remade = false, is_unruled = false;
 	size_t first;
 	int ret = state_diff(p->kind, have, &p->state, &ops), late;
 
@@ -248,6 +268,9 @@ static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generati
 		struct ops part = {.ops = ops.ops, .n = first};
 
 		ret = apply_ops(&run->r->apply, p->name, fd, &part, &remade, e);
+		is_unruled = ret && ops_have_nft(&part);
+		if (is_unruled && p->kind == NS_ROUTER && !have->has_nft)
+			apply_forwarding_stop();
 		/* One more by our change; if somebody else's came between, the next look does not find this number. */
 		if (!ret && generation && ops_have_nft(&part))
 			fresh->nft_generation = generation + 1;
@@ -258,7 +281,10 @@ static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generati
 					      p->name);
 		}
 		run->ways_changed = run->ways_changed || ops.n > first;
-		part = (struct ops){.ops = ops.ops + first, .n = ops.n - first};
+		if (p->kind == NS_ROUTER && run->cut_needed && !is_unruled)
+			flows_forget(run);
+		part = (struct ops){.ops = ops.ops + first,
+				    .n = (is_unruled ? ops_taking(&ops) : ops.n) - first};
 		late = apply_ops(&run->r->apply, p->name, fd, &part, &remade, ret ? NULL : e);
 		ret = ret ? ret : late;
 	}
