@@ -17,6 +17,7 @@ import time
 import pytest
 
 import net
+import netd_world
 from daemon import cluster, wait_until
 from networks import Networks, Pair, connects, doc, host, network
 
@@ -303,3 +304,67 @@ def test_a_public_address_moves_between_networks(nets):
     nets.cli_apply(host("p1", "a-1", *HOSTS["p1"]), host("t2", "twin-2-1", 9, 1, 10, publicAddress="p1"))
     nets.cli_apply(*landscape())
     assert "networks.failed" not in nets.read_log()
+
+
+# --- what netd must not do, and not do in the wrong order ---------------------------------------------------------------
+
+
+def test_a_forged_mark_brings_nothing_into_the_daemons_namespace(nets):
+    """In a router it is the mark of an interface that goes back to the daemon's namespace, by a name of its own."""
+    p1 = nets.place("p1")
+    p1.run("ip", "link", "add", "evil", "type", "veth", "peer", "name", "evil2")
+    p1.run("ip", "link", "set", "evil", "alias", "postern:%s:evil0" % nets.prefix_name)
+    wait_until("the mark seen", lambda: "evil:" not in p1.run("ip", "-o", "link").replace("@", ":"))
+    assert "evil0" not in net.run("ip", "-o", "link")
+
+
+@contextlib.contextmanager
+def owned_table(place=None):
+    """Our table's name taken by somebody who does not let go: no ruleset of ours can be made there."""
+    with netd_world.at(place):
+        p = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        p.stdin.write("add table inet %s { flags owner; }\n" % netd_world.PREFIX)
+        p.stdin.flush()
+        wait_until("the table", lambda: netd_world.PREFIX in net.run("nft", "list", "tables"))
+    try:
+        yield
+    finally:
+        p.stdin.close()
+        p.wait()
+
+
+@netd_world.in_world
+def test_no_ruleset_no_way():
+    """A router whose ruleset the kernel refuses forwards nothing, and gets no links; once it can be made, all is made."""
+    record = netd_world.network(1, "a", "10.1.0.0/16", [netd_world.subnet(2, 1, "10.1.0.0/24")],
+                                [netd_world.host(3, "h3", "10.1.0.10"), netd_world.host(4, "h4", "10.1.0.11")])
+    netd_world.apply([{**record, "hosts": []}])
+    with netd_world.at("net.a"):
+        net.run("nft", "flush", "ruleset")
+    with owned_table("net.a"):
+        assert "nftables table" in netd_world.apply([record], ok=False)
+        with netd_world.at("net.a"):
+            with open("/proc/sys/net/ipv4/ip_forward", encoding="ascii") as f:
+                assert f.read().strip() == "0"
+            assert "h-3" not in net.run("ip", "-o", "link")
+    netd_world.apply([record])
+    with netd_world.at("net.a"), open("/proc/sys/net/ipv4/ip_forward", encoding="ascii") as f:
+        assert f.read().strip() == "1"
+
+
+@netd_world.in_world
+def test_no_way_into_the_daemons_namespace_before_its_guard():
+    record = netd_world.network(1, "a", "10.1.0.0/16", [netd_world.subnet(2, 1, "10.1.0.0/24")],
+                                [netd_world.host(3, "h3", "10.1.0.10", public=["198.51.100.1"])], uplink=True,
+                                routes=[{"table": 1, "to": "0.0.0.0/0", "kind": "uplink"}])
+    with owned_table():
+        netd_world.apply([record], ok=False)
+        assert not [n for n in os.listdir("/run/netns") if n.startswith(netd_world.PREFIX + ".")] or \
+            "up@" not in netd_world_links("net.a")
+    netd_world.apply([record])
+    assert "up@" in netd_world_links("net.a")
+
+
+def netd_world_links(place):
+    with netd_world.at(place):
+        return net.run("ip", "-o", "link")
