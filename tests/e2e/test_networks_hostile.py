@@ -318,6 +318,14 @@ def test_a_forged_mark_brings_nothing_into_the_daemons_namespace(nets):
     assert "evil0" not in net.run("ip", "-o", "link")
 
 
+@FAMILIES
+def test_two_hosts_exchange_their_addresses(nets, f):
+    """When the operation is done they have a way, and not a moment later."""
+    nets.cli_apply(host("p1", "a-1", *HOSTS["p2"], publicAddress="p1"), host("p2", "a-1", *HOSTS["p1"], publicAddress="p2"))
+    assert connects(nets.place("p1"), nets.place("p2"), at("p1", f)) is True
+    assert connects(nets.place("n1"), nets.place("p1"), at("p2", f)) is True
+
+
 @contextlib.contextmanager
 def owned_table(place=None):
     """Our table's name taken by somebody who does not let go: no ruleset of ours can be made there."""
