@@ -28,12 +28,21 @@ static int answer_add(struct answer *a, const struct addr *addr)
 	return 0;
 }
 
+/* A virtual address beside a public endpoint is used by address: the name stays public. */
+static bool has_no_name(const struct endpoint_view *ep)
+{
+	const struct cluster_net *c = object_cluster_net(ep->cluster);
+
+	return ep->owner == ep->cluster && c->kind == PRIVATE_INTEGRATED && c->public_enabled;
+}
+
 static int endpoint_add(const struct endpoint_view *ep, void *arg)
 {
 	struct answer *a = arg;
 	int r = 0;
 
-	if (!ep->is_enabled || (a->network && object_router(ep->subnet) != a->network) ||
+	if (!ep->is_enabled || has_no_name(ep) ||
+	    (a->network && object_router(ep->subnet) != a->network) ||
 	    (a->placements_only && ep->owner != ep->cluster))
 		return 0;
 	for (size_t f = 0; f < FAMILIES && r == 0; f++)

@@ -89,11 +89,31 @@ static void test_modes(void **state)
 	landscape_free(l);
 }
 
+static void test_integrated(void **state)
+{
+	struct landscape *l = world();
+	const char *virtual = "private: {kind: integrated, placements: [{subnet: deleg, addresses: "
+			      "[10.0.2.9]}]}\n";
+	char doc[600];
+
+	snprintf(doc, sizeof(doc), C "public: {fqdn: prod.example.org}\n%s", virtual);
+	must_apply(l, doc);
+	assert_answers(l, OBJECT_NETWORK, "net", EVERYWHERE_ELSE);
+	assert_answers(l, OBJECT_NETWORK, "alone", "prod.example.org=10.0.0.4 ");
+	snprintf(doc, sizeof(doc), C "public: {fqdn: prod.example.org, enabled: false}\n%s",
+		 virtual);
+	must_apply(l, doc);
+	assert_answers(l, OBJECT_NETWORK, "net", "prod.example.org=10.0.2.9 ");
+	assert_answers(l, OBJECT_NETWORK, "peer", "prod.example.org=10.0.2.9 ");
+	landscape_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both),
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_integrated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
