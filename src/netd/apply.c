@@ -11,6 +11,7 @@
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 struct run {
 	const struct apply *apply;
@@ -83,6 +84,46 @@ static int nft_run(const struct text *t, char *words, size_t cap)
 	}
 	spent = nft;
 	return ret;
+}
+
+/* Line by line in order, but for elements of sets, which the kernel lists in any. */
+static uint64_t listing_digest(const char *text)
+{
+	uint64_t digest = 0, elements = 0;
+	bool in_elements = false;
+
+	for (size_t len; *text; text += len) {
+		len = strcspn(text, "\n,{}");
+		in_elements = in_elements || (len >= 11 && memmem(text, len, "elements =", 10));
+		while (len && *text == ' ') {
+			text++;
+			len--;
+		}
+		if (in_elements)
+			elements += XXH3_64bits(text, len);
+		else
+			digest = XXH3_64bits_withSeed(text, len, digest);
+		in_elements = in_elements && text[len] != '}';
+		len += text[len] != '\0';
+	}
+	return (digest ^ elements) | 1;
+}
+
+uint64_t apply_nft_listing(const struct names *names)
+{
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	uint64_t digest = 0;
+	char command[NETD_PREFIX_MAX + 32];
+
+	if (!nft)
+		return 0;
+	snprintf(command, sizeof command, "list table inet %s", names->prefix);
+	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+	if (!nft_ctx_buffer_error(nft) && !nft_ctx_buffer_output(nft) &&
+	    !nft_run_cmd_from_buffer(nft, command))
+		digest = listing_digest(nft_ctx_get_output_buffer(nft));
+	nft_ctx_free(nft);
+	return digest;
 }
 
 static void nft_apply(struct run *r, const struct op *op)

@@ -142,6 +142,8 @@ static int router_enforce(struct netd *n, struct tables_snapshot *s, uint32_t id
 static void ids_enforce(struct netd *n, struct tables_snapshot *s, const struct ids *ids,
 			bool audit, struct routers_report *report)
 {
+	uint64_t said_ms = clock_mono_ms();
+
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < ids->n; i++) {
 			struct tables_network record;
@@ -154,6 +156,10 @@ static void ids_enforce(struct netd *n, struct tables_snapshot *s, const struct 
 			if (is_gone == (pass == 0) &&
 			    router_enforce(n, s, ids->ids[i], audit, report, &e))
 				failure(n, ids->ids[i], &e);
+			if (clock_mono_ms() - said_ms > NETD_ALIVE_MS) {
+				link_alive(n);
+				said_ms = clock_mono_ms();
+			}
 		}
 }
 

@@ -33,6 +33,14 @@ void link_acknowledge(struct netd *n, const struct routers_report *report)
 		log_event(LOG_WARN, "control.unheard", LF_STR("what", "acknowledgement"));
 }
 
+void link_alive(const struct netd *n)
+{
+	const struct msg_ack_netd body = {.generation = n->acknowledged};
+
+	if (n->control >= 0)
+		(void)!msg_send_body(n->control, MSG_ACK_N, &body);
+}
+
 int link_tell_endpoint(const struct socket_known *s, int fd, void *arg)
 {
 	const struct netd *n = arg;

@@ -25,6 +25,7 @@
 	300000 /* every router is looked at within this time, but never more than ... */
 #define NETD_AUDIT_MIN_MS 250  /* ... one in this */
 #define NETD_PUBLIC_MAX	  64   /* public listeners */
+#define NETD_ALIVE_MS	  5000 /* in a long apply, from one sign of life to the next */
 #define NETD_SEND_MS	  5000 /* patience with the parent's queue */
 
 struct netd {
@@ -71,6 +72,8 @@ int link_read(struct netd *n) _must_check_;
 void link_hello(struct netd *n);
 /* What has been done since the bell, or since it failed. */
 void link_acknowledge(struct netd *n, const struct routers_report *report);
+/* Still at work: the last generation that was finished, once more. */
+void link_alive(const struct netd *n);
 /* Sockets of endpoints, to the parent. */
 sockets_tell_fn link_tell_endpoint;
 
