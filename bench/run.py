@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True  # run as root, it would leave files in the tree 
 import changes
 import lab
 import metrics
+import netd
 import ours
 import peers
 import report
@@ -27,7 +28,8 @@ import report
 ONE_WORKER = ("idle_bytes", "connection_syscalls", "bulk_cpu", "upload_cpu", "request_cpu", "connection_cpu")
 TWO_WORKERS = ("connection_cpu_2", "request_cpu_2")
 LARGE = ("change_enforced_ms", "revoke_open_ms", "load_policy_ms")
-METRICS = ONE_WORKER + TWO_WORKERS + LARGE
+NETWORKS = ("networks_plan_s", "network_rule_ms", "netd_memory_mib")
+METRICS = ONE_WORKER + TWO_WORKERS + LARGE + NETWORKS
 PEERS = (peers.HAProxy, peers.HAProxySplice, peers.Nginx)
 SPARE_DESCRIPTORS = 400
 
@@ -151,6 +153,7 @@ def measure(bench):
         (ONE_WORKER, lambda names: bench.steady(names, 1)),
         (TWO_WORKERS, lambda names: bench.steady(names, 2)),
         (LARGE, bench.large),
+        (NETWORKS, lambda names: netd.measure(bench, names)),
     ):
         names = [n for n in group if n in chosen]
         if "connection_syscalls" in names and not shutil.which("strace"):

@@ -64,11 +64,19 @@ static int links_compile(struct built *b)
 
 /* --- routes ------------------------------------------------------------------------------------------------------- */
 
+static const struct addr *addresses_of(const struct object *public_address)
+{
+	const struct public_address *body = object_public_address(public_address);
+
+	assert(body);
+	return body->addresses;
+}
+
 static const struct addr *nat_addresses(const struct object *nat)
 {
 	if (nat->kind == OBJECT_NAT_GATEWAY)
 		nat = object_nat_gateway(nat)->public_address;
-	return object_public_address(nat)->addresses;
+	return addresses_of(nat);
 }
 
 /* What leads nowhere drops. */
@@ -325,8 +333,7 @@ static int host_compile(struct built *b, const struct object *o, const struct ob
 		out.subnet = site_subnet(n, h);
 	memcpy(out.addresses, h->addresses, sizeof(out.addresses));
 	if (h->public_address)
-		memcpy(out.public, object_public_address(h->public_address)->addresses,
-		       sizeof(out.public));
+		memcpy(out.public, addresses_of(h->public_address), sizeof(out.public));
 	name_copy(out.name, o->name);
 	name_copy(out.attach_name, h->attach_name);
 	for (size_t i = 0; i < h->n_groups && r == 0; i++)

@@ -22,8 +22,13 @@ void *vec_grown(void *items, uint32_t n, size_t item_size)
 int object_list_add(struct object *o, void *arg)
 {
 	struct object_list *l = arg;
+	const struct object **items = vec_grown(l->items, l->n, sizeof(const struct object *));
 
-	return vec_push(l->items, l->n, o);
+	if (!items)
+		return -ERR_NOMEM;
+	l->items = items;
+	l->items[l->n++] = o;
+	return 0;
 }
 
 static int object_cmp(const void *a, const void *b)

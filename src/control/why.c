@@ -98,7 +98,7 @@ int why_index(struct control *c, uint32_t cluster, const struct explain_index **
 int why_explain(struct control *c, uint32_t cluster, const struct addr *source,
 		struct explain_answer *ret_answer, struct err *e)
 {
-	const struct explain_index *x;
+	const struct explain_index *x = NULL;
 	int r = why_index(c, cluster, &x, e);
 
 	if (r == 0)
@@ -154,7 +154,7 @@ static bool is_of_private(enum gate_reason reason)
 
 static void sentence_private(struct control *c, const struct gate_event *ev, char dst[WHY_TEXT_MAX])
 {
-	struct admission a;
+	struct admission a = {0};
 
 	if (is_of_private(ev->reason) &&
 	    why_private(c, ev->cluster, ev->network, &ev->local, &ev->source, &a, NULL) == 0 &&

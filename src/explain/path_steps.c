@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct path_step *step_add(struct path *p, const struct object *where, bool ok,
-				  const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static struct path_step *
+step_add(struct path *p, const struct object *where, bool ok, const char *fmt, va_list ap)
 {
 	struct path_answer *a = p->answer;
 	struct path_step *s = realloc(a->steps, (a->n_steps + 1) * sizeof(*s));

@@ -49,10 +49,26 @@ static void failed_errno(struct run *r, const struct op *op, int error, const ch
 
 /* --- rulesets and settings -------------------------------------------------------------------------------- */
 
+/*
+ * Closing a socket by which a ruleset was replaced waits until the kernel has freed the old one, a grace period of RCU. So the last
+ * one stays open until the next is needed, or there is nothing else to do.
+ */
+static struct nft_ctx *spent;
+
+void apply_idle(void)
+{
+	if (spent)
+		nft_ctx_free(spent);
+	spent = NULL;
+}
+
 static int nft_run(const struct text *t, char *words, size_t cap)
 {
-	struct nft_ctx *nft = t->failed ? NULL : nft_ctx_new(NFT_CTX_DEFAULT);
+	struct nft_ctx *nft;
 	int ret = -1;
+
+	apply_idle();
+	nft = t->failed ? NULL : nft_ctx_new(NFT_CTX_DEFAULT);
 
 	snprintf(words, cap, "no memory");
 	if (!nft)
@@ -65,7 +81,7 @@ static int nft_run(const struct text *t, char *words, size_t cap)
 			str_quote(words, cap, error, strcspn(error, "\n"));
 		}
 	}
-	nft_ctx_free(nft);
+	spent = nft;
 	return ret;
 }
 

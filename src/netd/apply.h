@@ -28,3 +28,5 @@ int apply_link_return(const struct apply *a, int fd, const struct ns_link *l) _m
 void apply_links_sweep(const struct apply *a);
 /* Our table out of the namespace in which the thread is. */
 int apply_nft_remove(const struct names *names, struct err *e) _must_check_;
+/* Let go of what was kept to save time; it keeps the namespace of the last ruleset alive. Whenever there is time, and at the end. */
+void apply_idle(void);

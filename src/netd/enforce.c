@@ -346,6 +346,7 @@ void enforce_due(struct netd *n)
 
 	if (!n->is_running)
 		return;
+	apply_idle();
 	if (n->retry_due_ms && now >= n->retry_due_ms)
 		enforce(n, false);
 	if (n->look_due_ms && now >= n->look_due_ms)

@@ -145,6 +145,7 @@ void routers_free(struct routers *r)
 {
 	if (!r)
 		return;
+	apply_idle();
 	while (r->n)
 		router_forget(r, r->routers[r->n - 1]->id);
 	free(r->routers);
@@ -164,6 +165,7 @@ struct run {
 	struct router *known;
 	struct known_ns *fresh; /* as plan.ns: what will be known */
 	bool audit, cut_needed, again;
+	bool ways_changed; /* not only rulesets and settings */
 	struct routers_report *report;
 	int ret;
 	struct err *e;
@@ -189,17 +191,15 @@ static int ns_open(const struct routers *r, const char *name, struct err *e)
 }
 
 /* Did somebody else change a ruleset since we did? Then what the table's comment says of it is worth nothing. */
-static void nft_distrust(struct ns_state *have, const struct known_ns *known, bool audit)
+static void nft_distrust(struct ns_state *have, const struct known_ns *known, uint32_t generation,
+			 bool audit)
 {
-	uint32_t generation;
-
 	if (!have->has_nft || !known)
 		return;
 	if (!known->nft_generation) {
 		have->nft_digest = audit ? 0 : have->nft_digest;
 		return;
 	}
-	generation = read_nft_generation();
 	if (generation && generation != known->nft_generation)
 		have->nft_digest = 0;
 }
@@ -221,10 +221,18 @@ static size_t ops_restricting(const struct ops *ops)
 	return n;
 }
 
+static bool ops_have_nft(const struct ops *ops)
+{
+	for (size_t i = 0; i < ops->n; i++)
+		if (ops->ops[i].kind == OP_NFT)
+			return true;
+	return false;
+}
+
 static void hosts_cut(struct run *run);
 
 /* The thread is in the namespace. */
-static int ns_change(struct run *run, const struct plan_ns *p, const char *link, int fd,
+static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generation, int fd,
 		     const struct ns_state *have, struct known_ns *fresh, struct err *e)
 {
 	struct ops ops = {0};
@@ -240,20 +248,21 @@ static int ns_change(struct run *run, const struct plan_ns *p, const char *link,
 		struct ops part = {.ops = ops.ops, .n = first};
 
 		ret = apply_ops(&run->r->apply, p->name, fd, &part, &remade, e);
-		if (first && p->state.has_nft)
-			fresh->nft_generation = read_nft_generation();
+		/* One more by our change; if somebody else's came between, the next look does not find this number. */
+		if (!ret && generation && ops_have_nft(&part))
+			fresh->nft_generation = generation + 1;
 		if (p->kind == NS_ROUTER && run->cut_needed) {
 			hosts_cut(run);
 			if (netns_enter(fd))
 				ret = err_set(e, ERR_UNAVAILABLE, NULL, "cannot enter '%s'",
 					      p->name);
 		}
+		run->ways_changed = run->ways_changed || ops.n > first;
 		part = (struct ops){.ops = ops.ops + first, .n = ops.n - first};
 		late = apply_ops(&run->r->apply, p->name, fd, &part, &remade, ret ? NULL : e);
 		ret = ret ? ret : late;
 	}
 	run->again = run->again || (remade && p->kind != NS_ROUTER);
-	(void)link;
 	ops_done(&ops);
 	return ret;
 }
@@ -264,6 +273,7 @@ static int ns_apply(struct run *run, const struct plan_ns *p, struct known_ns *f
 	const struct known_ns *known = run->known ? known_find(run->known, p) : NULL;
 	_cleanup_close_ int fd = ns_open(run->r, p->name, e);
 	struct ns_state have = {0};
+	uint32_t generation = 0;
 	int ret;
 
 	if (fd < 0)
@@ -275,8 +285,10 @@ static int ns_apply(struct run *run, const struct plan_ns *p, struct known_ns *f
 	ret = read_state(&run->r->names, p->kind, link, &p->state, &have, e);
 	if (!ret) {
 		fresh->nft_generation = known ? known->nft_generation : 0;
-		nft_distrust(&have, fresh->nft_generation ? fresh : known, run->audit);
-		ret = ns_change(run, p, link, fd, &have, fresh, e);
+		if (p->state.has_nft)
+			generation = read_nft_generation();
+		nft_distrust(&have, fresh->nft_generation ? fresh : known, generation, run->audit);
+		ret = ns_change(run, p, generation, fd, &have, fresh, e);
 	}
 	netns_leave(&run->r->netns);
 	state_done(&have);
@@ -491,7 +503,8 @@ int routers_apply(struct routers *r, const struct tables_network *n, bool audit,
 		run.ret = 0;
 		namespaces_apply(&run, true);
 	}
-	if (run.cut_needed)
+	/* Once more, for what was opened between the first time and the end of its way. */
+	if (run.cut_needed && run.ways_changed)
 		hosts_cut(&run);
 	old = run.known->ns;
 	n_old = run.known->n_ns;

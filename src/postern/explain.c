@@ -84,7 +84,7 @@ int explain_run(struct cli *c, struct err *e)
 	const char *source = args_word(&c->args, 1), *host = args_get(&c->args, "host");
 	_cleanup_free_ char *who = NULL;
 	struct answer a = {0};
-	struct target t;
+	struct target t = {0};
 	int rc = explain_target(c, cluster, source, &t, e);
 
 	if (rc < 0)

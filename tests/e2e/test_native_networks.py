@@ -22,12 +22,6 @@ name: peered
 subnet: lab-a
 addresses: [10.1.0.9]
 ---
-kind: host
-name: edge
-subnet: private-a
-addresses: [10.0.1.20]
-attach: {namespace: theirs}
----
 kind: network
 name: shop
 addressSpace: [10.0.0.0/16]
@@ -171,16 +165,15 @@ def test_names_of_a_host_as_json_and_as_a_hosts_file(postern, landscape):
 def test_status_of_every_kind(postern, landscape):
     def status(path):
         return postern.call("GET", "/v1/" + path)["status"]
-    assert status("networks/shop") == {"hosts": 2, "subnets": 2, "endpoints": 1,
+    assert status("networks/shop") == {"hosts": 1, "subnets": 2, "endpoints": 1,
                                        "usedBy": ["internet-gateway/gateway", "peering/shop-lab",
                                                   "route-table/by-gateway", "route-table/by-nat", "security-group/api",
                                                   "security-group/clients", "subnet/private-a", "subnet/public-a"]}
-    assert status("subnets/private-a") == {"hosts": 2, "freeAddresses": 256 - 5 - 3,
-                                           "usedBy": ["cluster/private", "host/edge", "host/web"]}
+    assert status("subnets/private-a") == {"hosts": 1, "freeAddresses": 256 - 5 - 2,
+                                           "usedBy": ["cluster/private", "host/web"]}
     assert status("hosts/web") == {"network": "shop", "namespace": status("hosts/web")["namespace"],
                                    "addresses": ["10.0.1.9"], "publicAddresses": [], "usedBy": []}
     assert os.path.basename(status("hosts/web")["namespace"]).endswith(".host.web")
-    assert status("hosts/edge")["namespace"] == "/run/netns/theirs"
     assert status("public-addresses/nat-address") == {"usedBy": ["nat-gateway/nat"]}
     assert status("clusters/private")["endpoints"] == [
         {"address": "10.0.1.7", "port": 443, "network": "shop", "subnet": "private-a", "of": "cluster/private",
@@ -204,3 +197,12 @@ def test_what_the_cli_got_can_be_applied_again(postern, landscape, tmp_path):
     out = postern.cli("check", "-f", "-", stdin=documents).stdout
     assert out.endswith("nothing would change\n") and "network/shop unchanged" in out
     assert json.loads(postern.cli("get", "all", "-o", "json").stdout)["items"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to enter namespaces")
+def test_exec_runs_on_the_host(postern, landscape):
+    p = postern.cli("exec", "web", "--", "sh", "-c", "ip -o addr; cat /etc/hosts; exit 3", check=False)
+    assert p.returncode == 3, p.stderr
+    assert " 10.0.1.9/" in p.stdout and "10.0.1.7 private.example.org\n" in p.stdout
+    p = postern.cli("exec", "peered", "ip", "-o", "addr")
+    assert " 10.1.0.9/" in p.stdout and "10.0.1.9" not in p.stdout

@@ -8,6 +8,51 @@
 #include "compile_rig.h"
 #include "landscape_rig.h"
 
+/* --- documents ---------------------------------------------------------------------------------------------------- */
+
+#define NETWORK(name, space) "---\nkind: network\nname: " name "\naddressSpace: [" space "]\n"
+#define SUBNET(name, net, range, more) \
+	"---\nkind: subnet\nname: " name "\nnetwork: " net "\nranges: [" range "]\n" more
+#define TABLE(name, net, routes) \
+	"---\nkind: route-table\nname: " name "\nnetwork: " net "\nroutes:\n" routes
+#define IGW(name, net)	   "---\nkind: internet-gateway\nname: " name "\nnetwork: " net "\n"
+#define PUBLIC(name, addr) "---\nkind: public-address\nname: " name "\naddresses: [" addr "]\n"
+#define NAT(name, subnet, addr) \
+	"---\nkind: nat-gateway\nname: " name "\nsubnet: " subnet "\npublicAddress: " addr "\n"
+#define PEERING(name, a, b, more) \
+	"---\nkind: peering\nname: " name "\nnetworks: [" a ", " b "]\n" more
+#define GROUP(name, net, rules) \
+	"---\nkind: security-group\nname: " name "\nnetwork: " net "\n" rules
+#define HOST(name, subnet, addr, more) \
+	"---\nkind: host\nname: " name "\nsubnet: " subnet "\naddresses: [" addr "]\n" more
+#define CLUSTER(name)                     \
+	"---\nkind: cluster\nname: " name \
+	"\nupstreams: [{address: 10.255.0.5}]\npublic: {fqdn: " name ".example}\n"
+#define ENDPOINT(name, cluster, subnet, addr, more)                                          \
+	"---\nkind: private-endpoint\nname: " name "\ncluster: " cluster "\nsubnet: " subnet \
+	"\naddresses: [" addr "]\n" more
+
+#define HUB_OF_THREE                                                                       \
+	NETWORK("a", "10.1.0.0/16")                                                        \
+	NETWORK("b", "10.2.0.0/16")                                                        \
+	NETWORK("c", "10.3.0.0/16")                                                        \
+	SUBNET("a1", "a", "10.1.1.0/24", "")                                               \
+	SUBNET("b1", "b", "10.2.1.0/24", "")                                               \
+	SUBNET("c1", "c", "10.3.1.0/24", "")                                               \
+	"---\nkind: hub\nname: h\nattachments: [{network: a}, {network: b}, {network: c, " \
+	"routes: none}]\n"
+
+#define E_ADDRS "10.1.1.9, 'fd00:a:0:1::9'"
+#define ONE_ENDPOINT(more)                                     \
+	NETWORK("a", "10.1.0.0/16, 'fd00:a::/48'")             \
+	SUBNET("s", "a", "10.1.1.0/24, 'fd00:a:0:1::/64'", "") \
+	CLUSTER("k")                                           \
+	ENDPOINT("e", "k", "s", E_ADDRS, more)
+#define ALL_V4 "10.1.0.0-10.1.255.255"
+#define ALL_V6 "fd00:a::-fd00:a:0:ffff:ffff:ffff:ffff:ffff"
+
+/* --- changes ------------------------------------------------------------------------------------------------------ */
+
 struct land {
 	struct store *s;
 	struct tables *t;

@@ -293,7 +293,7 @@ static void random_run(uint64_t seed, int steps)
 static void test_random_changes(void **state)
 {
 	const char *text = getenv("NET_SEEDS");
-	const uint64_t seeds = text ? (uint64_t)strtoul(text, NULL, 10) : 3;
+	const uint64_t seeds = text ? (uint64_t)strtoul(text, NULL, 10) : 6;
 
 	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		print_message("seed %llu\n", (unsigned long long)seed);

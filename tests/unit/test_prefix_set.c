@@ -164,7 +164,9 @@ static struct prefix_map some_map(size_t n)
 	struct prefix_map m;
 	size_t kept = 0;
 
-	qsort(s.items, s.n, sizeof(*s.items), qsort_cmp);
+	if (s.n > 0)
+		if (s.n > 0)
+			qsort(s.items, s.n, sizeof(*s.items), qsort_cmp);
 	for (size_t i = 0; i < s.n; i++) {
 		if (kept == 0 || prefix_cmp(&s.items[kept - 1], &s.items[i]) != 0)
 			s.items[kept++] = s.items[i];

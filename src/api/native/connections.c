@@ -26,7 +26,7 @@ static const char *state_text(uint8_t state)
 /* The sentence only while it says that the connection may be: a change may be on its way to the gate. */
 static json_t *why_render_private(struct control *c, const struct connection_record *rec)
 {
-	struct admission a;
+	struct admission a = {0};
 	bool known = why_private(c, rec->cluster, rec->network, &rec->local, &rec->source, &a,
 				 NULL) == 0;
 

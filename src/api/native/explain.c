@@ -8,6 +8,7 @@
 #include "control/why.h"
 #include "explain/path.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define PUBLIC_MAX 64
@@ -89,6 +90,7 @@ static void source_answer(struct request *r, const struct asked *asked)
 	struct err e = {0};
 	char range[PREFIX_TEXT_MAX];
 
+	assert(asked->ic);
 	if (why_explain(r->control, asked->ic->id, &asked->source_addr, &a, &e) < 0) {
 		request_answer_error(r, &e);
 		return;
@@ -177,7 +179,7 @@ static void path_answer(struct request *r, const struct asked *asked)
 {
 	struct addr public[PUBLIC_MAX];
 	struct path_question q = {.public_addresses = public};
-	struct path_answer a;
+	struct path_answer a = {0};
 	struct err e = {0};
 
 	q.n_public_addresses = options_public_addresses(r->control->options, public);
@@ -192,7 +194,7 @@ static void path_answer(struct request *r, const struct asked *asked)
 
 void explain_get(struct request *r)
 {
-	struct asked asked;
+	struct asked asked = {0};
 	struct err e = {0};
 
 	if (asked_take(r, &asked, &e) < 0)

@@ -88,7 +88,7 @@ static int names_take(const struct request *r, json_t **ret_names, struct err *e
 {
 	struct addr public[PUBLIC_MAX];
 	struct naming n = {r, NULL};
-	const struct object *host;
+	const struct object *host = NULL;
 	size_t n_public = options_public_addresses(r->control->options, public);
 	int ret = host_take(r, &host, e);
 

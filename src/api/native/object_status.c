@@ -195,29 +195,35 @@ static void host_status(const struct control *c, const struct object *o, json_t 
 
 /* --- all -------------------------------------------------------------------------------------------------- */
 
-/* Sorted, so that the same state reads the same. What the caller may not see is not there. */
-static int name_cmp(const void *a, const void *b)
-{
-	const struct object *const *x = a, *const *y = b;
-	int by_kind = strcmp(object_kind_text((*x)->kind), object_kind_text((*y)->kind));
+struct referrer {
+	const struct object *object;
+};
 
-	return by_kind ? by_kind : strcmp((*x)->name, (*y)->name);
+/* Sorted, so that the same state reads the same. What the caller may not see is not there. */
+static int referrer_cmp(const void *a, const void *b)
+{
+	const struct referrer *x = a, *y = b;
+	int by_kind = strcmp(object_kind_text(x->object->kind), object_kind_text(y->object->kind));
+
+	return by_kind ? by_kind : strcmp(x->object->name, y->object->name);
 }
 
 static json_t *used_by_render(const struct request *r, const struct object *o)
 {
-	const struct object **all = calloc(o->n_referrers + 1, sizeof(*all));
+	struct referrer *all = calloc(o->n_referrers + 1, sizeof(*all));
 	json_t *list = json_array();
 	char text[OBJECT_NAME_MAX + 32];
 
 	for (size_t i = 0; all && i < o->n_referrers; i++)
-		all[i] = o->referrers[i];
+		all[i].object = o->referrers[i];
 	if (all)
-		qsort(all, o->n_referrers, sizeof(*all), name_cmp);
+		qsort(all, o->n_referrers, sizeof(*all), referrer_cmp);
 	for (size_t i = 0; all && i < o->n_referrers && json_array_size(list) < USED_BY_MAX; i++) {
-		if (!authz_may(&r->control->authz, &r->peer, RIGHT_VIEW, all[i]->name))
+		const struct object *by = all[i].object;
+
+		if (!authz_may(&r->control->authz, &r->peer, RIGHT_VIEW, by->name))
 			continue;
-		snprintf(text, sizeof(text), "%s/%s", object_kind_text(all[i]->kind), all[i]->name);
+		snprintf(text, sizeof(text), "%s/%s", object_kind_text(by->kind), by->name);
 		json_array_append_new(list, json_string(text));
 	}
 	free(all);

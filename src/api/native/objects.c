@@ -123,9 +123,13 @@ static void get_dumped(struct dump *d, void *arg)
 }
 
 /* Only of clusters the gates have figures: for other kinds nobody waits for them. */
-static bool has_figures(const struct kind *kind)
+static int ask_or_send(struct request *r, const struct kind *kind,
+		       void (*asked)(struct dump *, void *), send_fn *send, struct err *e)
 {
-	return strcmp(kind->name, "cluster") == 0;
+	if (strcmp(kind->name, "cluster") == 0)
+		return dumps_start(&r->control->dumps, DUMP_CLUSTERS, asked, r, e);
+	send(r, NULL);
+	return 0;
 }
 
 void objects_list(struct request *r)
@@ -133,11 +137,8 @@ void objects_list(struct request *r)
 	const struct kind *kind;
 	struct err e = {0};
 
-	if (kind_take(r, &kind, &e) < 0 || control_store_check(r->control, &e) < 0)
-		request_answer_error(r, &e);
-	else if (!has_figures(kind))
-		list_send(r, NULL);
-	else if (dumps_start(&r->control->dumps, DUMP_CLUSTERS, list_dumped, r, &e) < 0)
+	if (kind_take(r, &kind, &e) < 0 || control_store_check(r->control, &e) < 0 ||
+	    ask_or_send(r, kind, list_dumped, list_send, &e) < 0)
 		request_answer_error(r, &e);
 }
 
@@ -147,11 +148,8 @@ void objects_get(struct request *r)
 	struct err e = {0};
 
 	if (kind_take(r, &kind, &e) < 0 || request_may_view(r, r->args[1], &e) < 0 ||
-	    control_store_check(r->control, &e) < 0)
-		request_answer_error(r, &e);
-	else if (!has_figures(kind))
-		get_send(r, NULL);
-	else if (dumps_start(&r->control->dumps, DUMP_CLUSTERS, get_dumped, r, &e) < 0)
+	    control_store_check(r->control, &e) < 0 ||
+	    ask_or_send(r, kind, get_dumped, get_send, &e) < 0)
 		request_answer_error(r, &e);
 }
 
