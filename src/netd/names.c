@@ -74,3 +74,8 @@ bool names_has_mark(const struct names *n, const char *alias, uint32_t group)
 		return group == n->group;
 	return strcmp(alias, n->alias) == 0 || names_attached(n, alias);
 }
+
+bool names_is_host(const struct names *n, const char *namespace)
+{
+	return names_is_ours(n, namespace) && strncmp(namespace + strlen(n->prefix) + 1, "host.", 5) == 0;
+}

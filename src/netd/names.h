@@ -37,6 +37,8 @@ int names_init(struct names *n, const char *prefix, struct err *e) _must_check_;
 void names_router(const struct names *n, enum tables_router kind, const char *name,
 		  char dst[NS_NAME_MAX]);
 void names_host(const struct names *n, const char *name, char dst[NS_NAME_MAX]);
+/* Is it that of a host that we made? */
+bool names_is_host(const struct names *n, const char *namespace);
 /* Is it the name of a namespace that we make? */
 bool names_is_ours(const struct names *n, const char *namespace);
 /* In the daemon's own namespace, or in an attached one. */

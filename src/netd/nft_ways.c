@@ -121,6 +121,38 @@ static void way_translate(struct text *t, const struct way *w)
 			 nft_ip(family), family);
 }
 
+static int route_by(const void *a, const void *b)
+{
+	const struct tables_route *const *x = a, *const *y = b;
+	int c = ((*x)->to.len < (*y)->to.len) - ((*x)->to.len > (*y)->to.len);
+
+	return c ? c : prefix_cmp(&(*x)->to, &(*y)->to);
+}
+
+/* From the internet comes only what an answer would go to by it: nobody there is of a network that is reached by a link. */
+static void table_enter(const struct tables_network *n, struct text *t, uint32_t table)
+{
+	const struct tables_route **routes =
+		calloc((size_t)n->n_routes + 1, sizeof(struct tables_route *));
+	size_t n_routes = 0;
+
+	if (!routes) {
+		t->failed = true;
+		return;
+	}
+	for (uint32_t i = 0; i < n->n_routes; i++)
+		if (n->routes[i].table == table)
+			routes[n_routes++] = &n->routes[i];
+	qsort(routes, n_routes, sizeof(struct tables_route *), route_by);
+	text_add(t, "chain enter_%u {\n", table);
+	for (size_t i = 0; i < n_routes; i++) {
+		match_prefix(t, "saddr", &routes[i]->to);
+		text_add(t, "%s\n", routes[i]->kind == ROUTE_UPLINK ? "return" : "goto refuse");
+	}
+	text_add(t, "goto refuse\n}\n");
+	free(routes);
+}
+
 static void table_ways(const struct tables_network *n, struct text *t, uint32_t table)
 {
 	size_t n_ways = 0;
@@ -130,6 +162,7 @@ static void table_ways(const struct tables_network *n, struct text *t, uint32_t 
 		t->failed = true;
 		return;
 	}
+	table_enter(n, t, table);
 	text_add(t, "chain leave_%u {\n", table);
 	for (size_t i = 0; i < n_ways; i++)
 		way_allow(t, &ways[i]);
@@ -173,6 +206,7 @@ void nft_ways(const struct tables_network *n, struct text *t)
 		if (table_is_first(n, i))
 			table_ways(n, t, n->subnets[i].table);
 	for (size_t f = 0; f < ARRAY_SIZE(nft_families); f++) {
+		maps_of_tables(n, t, "enter", "enter", nft_families[f]);
 		maps_of_tables(n, t, "leave", "leave", nft_families[f]);
 		maps_of_tables(n, t, "nat", "nat", nft_families[f]);
 		maps_one_to_one(n, t, nft_families[f]);

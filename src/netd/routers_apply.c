@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "netd/cut.h"
+#include "netd/flows.h"
 #include "netd/read.h"
 #include "netd/routers_int.h"
 
@@ -29,6 +30,7 @@ struct run {
 	struct router *known;
 	struct known_ns *fresh; /* as plan.ns: what will be known */
 	bool audit, cut_needed, again;
+	bool is_unruled; /* the router is without the ruleset that it shall have */
 	bool ways_changed; /* not only rulesets and settings */
 	struct routers_report *report;
 	int ret;
@@ -92,6 +94,16 @@ static size_t ops_restricting(const struct ops *ops)
 	return n;
 }
 
+/* Those that take away, all in all; without the ruleset, nothing that gives is done. */
+static size_t ops_taking(const struct ops *ops)
+{
+	size_t n = 0;
+
+	while (n < ops->n && ops->ops[n].kind <= OP_LINK_DELETE)
+		n++;
+	return n;
+}
+
 static bool ops_have_nft(const struct ops *ops)
 {
 	for (size_t i = 0; i < ops->n; i++)
@@ -102,12 +114,43 @@ static bool ops_have_nft(const struct ops *ops)
 
 static void hosts_cut(struct run *run);
 
+/* What the new ruleset no longer allows, while the ways on which its end is told are still there. The thread is in the router. */
+static int router_cut(struct run *run, int fd, struct err *e)
+{
+	int ret = flows_cut(run->n, &run->report->n_cut, e);
+
+	hosts_cut(run);
+	if (netns_enter(fd))
+		ret = err_set(e, ERR_UNAVAILABLE, NULL, "cannot enter a router again");
+	return ret;
+}
+
+/* The first half; false: a ruleset could not be made, and nothing must be opened. */
+static bool ns_restrict(struct run *run, const struct plan_ns *p, uint32_t generation, int fd,
+			const struct ns_state *have, struct known_ns *fresh, const struct ops *ops,
+			int *ret, struct err *e)
+{
+	bool remade = false;
+
+	*ret = apply_ops(&run->r->apply, p->name, fd, ops, &remade, e);
+	if (!ops_have_nft(ops))
+		return true;
+	/* One more by our change; if somebody else's came between, the next look does not find this number. */
+	fresh->nft_generation = !*ret && generation ? generation + 1 : 0;
+	fresh->nft_listing = 0;
+	/* An older ruleset of ours will do for what is there; none, or one that somebody changed, will not. */
+	if (*ret && p->kind == NS_ROUTER && (!have->has_nft || !have->nft_digest))
+		apply_forwarding_stop();
+	run->is_unruled = run->is_unruled || (*ret && p->kind == NS_ROUTER);
+	return !*ret;
+}
+
 /* The thread is in the namespace. */
 static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generation, int fd,
 		     const struct ns_state *have, struct known_ns *fresh, struct err *e)
 {
-	struct ops ops = {0};
-	bool remade = false;
+	struct ops ops = {0}, part;
+	bool remade = false, is_ruled;
 	size_t first;
 	int ret = state_diff(p->kind, have, &p->state, &ops), late;
 
@@ -115,26 +158,17 @@ static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generati
 		return err_set(e, ERR_NOMEM, NULL, "no memory to compare namespace '%s'", p->name);
 	report_add(run->report, &ops);
 	first = ops_restricting(&ops);
-	if (ops.n) {
-		struct ops part = {.ops = ops.ops, .n = first};
-
-		ret = apply_ops(&run->r->apply, p->name, fd, &part, &remade, e);
-		/* One more by our change; if somebody else's came between, the next look does not find this number. */
-		if (ops_have_nft(&part)) {
-			fresh->nft_generation = !ret && generation ? generation + 1 : 0;
-			fresh->nft_listing = 0;
-		}
-		if (p->kind == NS_ROUTER && run->cut_needed) {
-			hosts_cut(run);
-			if (netns_enter(fd))
-				ret = err_set(e, ERR_UNAVAILABLE, NULL, "cannot enter '%s'",
-					      p->name);
-		}
-		run->ways_changed = run->ways_changed || ops.n > first;
-		part = (struct ops){.ops = ops.ops + first, .n = ops.n - first};
-		late = apply_ops(&run->r->apply, p->name, fd, &part, &remade, ret ? NULL : e);
+	part = (struct ops){.ops = ops.ops, .n = first};
+	is_ruled = ns_restrict(run, p, generation, fd, have, fresh, &part, &ret, e);
+	if (p->kind == NS_ROUTER && run->cut_needed) {
+		late = router_cut(run, fd, ret ? NULL : e);
 		ret = ret ? ret : late;
 	}
+	run->ways_changed = run->ways_changed || ops.n > first;
+	part = (struct ops){.ops = ops.ops + first,
+			    .n = (is_ruled ? ops.n : ops_taking(&ops)) - first};
+	late = apply_ops(&run->r->apply, p->name, fd, &part, &remade, ret ? NULL : e);
+	ret = ret ? ret : late;
 	run->again = run->again || (remade && p->kind != NS_ROUTER);
 	ops_done(&ops);
 	return ret;
@@ -251,6 +285,11 @@ static void namespaces_apply(struct run *run, bool every)
 
 		if (fresh->digest && !every)
 			continue;
+		/* Links are made from both ends. */
+		if (run->is_unruled && p->kind != NS_ROUTER) {
+			fresh->digest = 0;
+			continue;
+		}
 		ret = ns_apply(run, p, fresh, &e);
 		fresh->digest = ret ? 0 : state_digest(&p->state);
 		if (ret)
@@ -273,6 +312,7 @@ static bool name_is_known(const struct routers *r, const char *name)
  */
 static void links_remove(struct run *run, const char *name)
 {
+	enum ns_kind kind = names_is_host(&run->r->names, name) ? NS_HOST : NS_ROUTER;
 	struct ns_state want = {0}, have = {0};
 	struct err e = {0};
 	_cleanup_close_ int fd = netns_open(&run->r->netns, name, false, &e);
@@ -284,7 +324,7 @@ static void links_remove(struct run *run, const char *name)
 		return;
 	ret = read_state(&run->r->names, NS_HOST, NULL, &want, &have, &e);
 	have.n_addrs = have.n_routes = 0; /* they go with the links */
-	if (!ret && !state_diff(NS_HOST, &have, &want, &ops))
+	if (!ret && !state_diff(kind, &have, &want, &ops))
 		ret = apply_ops(&run->r->apply, name, fd, &ops, &remade, &e);
 	if (ret)
 		run_failed(run, ret, &e);
@@ -354,6 +394,29 @@ static void public_families(struct router *router, const struct tables_network *
 	}
 }
 
+/* What guards the daemon's namespace is there before the first way into it. */
+static int internet_first(struct routers *r, struct router *router, const struct tables_network *n,
+			  struct routers_report *report, struct err *e)
+{
+	const struct router before = *router;
+	int ret;
+
+	public_families(router, n);
+	if ((before.has_v4 || !router->has_v4) && (before.has_v6 || !router->has_v6)) {
+		router->has_v4 = before.has_v4;
+		router->has_v6 = before.has_v6;
+		return 0;
+	}
+	router->has_v4 = router->has_v4 || before.has_v4;
+	router->has_v6 = router->has_v6 || before.has_v6;
+	ret = routers_apply_internet(r, false, report, e);
+	if (ret) {
+		router->has_v4 = before.has_v4;
+		router->has_v6 = before.has_v6;
+	}
+	return ret;
+}
+
 int routers_apply(struct routers *r, const struct tables_network *n, bool audit,
 		  struct routers_report *report, struct err *e)
 {
@@ -370,11 +433,17 @@ int routers_apply(struct routers *r, const struct tables_network *n, bool audit,
 		plan_done(&run.plan);
 		return err_set(e, ERR_NOMEM, NULL, "no memory for router '%s'", n->name);
 	}
+	ret = internet_first(r, run.known, n, report, e);
+	if (ret) {
+		routers_known_free(run.fresh, run.plan.n_ns);
+		plan_done(&run.plan);
+		return ret;
+	}
 	if (run.cut_needed || audit)
 		namespaces_ensure(&run);
 	namespaces_apply(&run, audit);
 	for (int i = 1; run.again && i < ROUNDS_MAX; i++) {
-		run.again = false;
+		run.again = run.is_unruled = false;
 		run.ret = 0;
 		namespaces_apply(&run, true);
 	}
