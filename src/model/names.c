@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 struct answer {
-	const struct object *network;	    /* only addresses in it; NULL: anywhere */
-	bool has_placements, has_endpoints; /* which of the two count */
+	const struct object *network; /* only addresses in it; NULL: anywhere */
+	bool placements_only;
 	struct addr *addresses;
 	size_t n, cap;
 };
@@ -28,13 +28,22 @@ static int answer_add(struct answer *a, const struct addr *addr)
 	return 0;
 }
 
+/* A virtual address beside a public endpoint is used by address: the name stays public. */
+static bool has_no_name(const struct endpoint_view *ep)
+{
+	const struct cluster_net *c = object_cluster_net(ep->cluster);
+
+	return ep->owner == ep->cluster && c->kind == PRIVATE_INTEGRATED && c->public_enabled;
+}
+
 static int endpoint_add(const struct endpoint_view *ep, void *arg)
 {
 	struct answer *a = arg;
 	int r = 0;
 
-	if (!ep->is_enabled || (a->network && object_router(ep->subnet) != a->network) ||
-	    !(ep->owner == ep->cluster ? a->has_placements : a->has_endpoints))
+	if (!ep->is_enabled || has_no_name(ep) ||
+	    (a->network && object_router(ep->subnet) != a->network) ||
+	    (a->placements_only && ep->owner != ep->cluster))
 		return 0;
 	for (size_t f = 0; f < FAMILIES && r == 0; f++)
 		if (ep->addresses[f].family != ADDR_NONE)
@@ -54,12 +63,9 @@ struct telling {
 /* The cluster's private addresses here, or else anywhere. */
 static int answer_collect(struct telling *t, const struct object *cluster, bool is_here)
 {
-	const struct cluster_net *c = object_cluster_net(cluster);
-
 	t->answer.n = 0;
 	t->answer.network = is_here ? t->router : NULL;
-	t->answer.has_endpoints = is_here;
-	t->answer.has_placements = !is_here || c->kind != PRIVATE_INTEGRATED || !c->public_enabled;
+	t->answer.placements_only = !is_here;
 	return cluster_each_endpoint(cluster, endpoint_add, &t->answer);
 }
 

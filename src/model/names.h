@@ -9,9 +9,9 @@
  *	                                                              they can be reached is for routes and security groups
  *	else                                                          nothing: the name is not told at all
  *
- * An enabled private address is a placement of the cluster while `private.enabled`, or an approved private endpoint. This is the
- * rule of EKS; public DNS gives the answers of the second and third row. The placement of an integrated cluster is told only
- * while its public endpoint is off: as in AKS, nodes know that address without asking for it.
+ * An enabled private address is a placement of the cluster while `private.enabled`, or an approved private endpoint. The virtual
+ * address of an integrated cluster counts only while its public endpoint is off: nodes use it by address, and everybody else
+ * by the public name, as in AKS. The rest is the rule of EKS; public DNS gives the answers of the second and third row.
  *
  * Pure but for memory.
  */

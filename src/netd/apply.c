@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <xxhash.h>
 
 struct run {
@@ -65,15 +67,30 @@ void apply_idle(void)
 	spent = NULL;
 }
 
+/* The library ends the process if it cannot have its socket: find out first. NULL with words for people. */
+static struct nft_ctx *nft_open(char *words, size_t cap)
+{
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	struct nft_ctx *nft;
+
+	if (fd < 0) {
+		snprintf(words, cap, "netlink socket for nf_tables: %s", strerror(errno));
+		return NULL;
+	}
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft)
+		snprintf(words, cap, "no memory");
+	return nft;
+}
+
 static int nft_run(const struct text *t, char *words, size_t cap)
 {
 	struct nft_ctx *nft;
 	int ret = -1;
 
 	apply_idle();
-	nft = t->failed ? NULL : nft_ctx_new(NFT_CTX_DEFAULT);
-
 	snprintf(words, cap, "no memory");
+	nft = t->failed ? NULL : nft_open(words, cap);
 	if (!nft)
 		return -1;
 	if (!nft_ctx_buffer_error(nft) && !nft_ctx_buffer_output(nft)) {
@@ -113,9 +130,9 @@ static uint64_t listing_digest(const char *text)
 
 uint64_t apply_nft_listing(const struct names *names)
 {
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	char command[NETD_PREFIX_MAX + 32], words[128];
+	struct nft_ctx *nft = nft_open(words, sizeof words);
 	uint64_t digest = 0;
-	char command[NETD_PREFIX_MAX + 32];
 
 	if (!nft)
 		return 0;

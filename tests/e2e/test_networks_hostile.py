@@ -326,6 +326,19 @@ def test_two_hosts_exchange_their_addresses(nets, f):
     assert connects(nets.place("n1"), nets.place("p1"), at("p2", f)) is True
 
 
+def test_a_second_daemon_by_the_same_names_touches_nothing(nets):
+    before = nets.snapshot()
+    second = Networks("--public-pool", "198.51.100.64/26", gates=1)
+    second.options += ["--netns-prefix", nets.prefix_name]
+    with Pair(nets.place("p1"), nets.place("p2"), at("p2", 4)) as pair:
+        with second:
+            p = second.cli_apply(*network("other", 5), check=False)
+            assert p.returncode and "--netns-prefix" in p.stderr, p.stderr + p.stdout
+            pair.ping()
+        assert nets.snapshot() == before
+        assert "drift.mended" not in nets.read_log()[-2000:]
+
+
 @contextlib.contextmanager
 def owned_table(place=None):
     """Our table's name taken by somebody who does not let go: no ruleset of ours can be made there."""
