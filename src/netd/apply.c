@@ -24,7 +24,8 @@ struct run {
 	const struct op
 		*batch[NETLINK_BATCH_BYTES / NLMSG_HDRLEN]; /* whose message is at which place */
 	uint32_t n_batch;
-	uint32_t n_exist;	  /* at the beginning of the batch: routes that are there by another link of ours */
+	uint32_t
+		n_exist; /* at the beginning of the batch: routes that are there by another link of ours */
 	struct message_link link; /* found last */
 	bool remade, is_unruled;
 	int ret;

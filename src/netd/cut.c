@@ -117,8 +117,7 @@ static bool groups_allow(const struct tables_network *n, const struct tables_hos
 		if (!ingress && group->egress_open)
 			return true;
 		for (uint32_t i = group->first_rule; i < group->first_rule + group->n_rules; i++)
-			if (n->rules[i].is_ingress == ingress &&
-			    rule_allows(n, &n->rules[i], w))
+			if (n->rules[i].is_ingress == ingress && rule_allows(n, &n->rules[i], w))
 				return true;
 	}
 	return h->n_groups == 0;
@@ -134,8 +133,7 @@ bool cut_is_allowed(const struct tables_network *n, const struct tables_host *h,
 	if (groups_allow(n, h, true, &(struct wish){&f->remote, PROTOCOL_TCP, f->local_port}))
 		return true;
 	return !f->is_listened &&
-	       groups_allow(n, h, false,
-			    &(struct wish){&f->remote, PROTOCOL_TCP, f->remote_port});
+	       groups_allow(n, h, false, &(struct wish){&f->remote, PROTOCOL_TCP, f->remote_port});
 }
 
 static const struct tables_host *host_at(const struct tables_network *n, const struct addr *a)

@@ -25,10 +25,10 @@ bool cut_is_allowed(const struct tables_network *n, const struct tables_host *h,
 
 /* A flow as a router tracks it: between the addresses that the hosts themselves see, and what each became on the way. */
 struct cut_track {
-	uint8_t protocol;	       /* IPPROTO_* */
-	struct addr source, seen;      /* who began it, and as whom the other end sees it */
-	struct addr called, target;    /* whom it called, and who that is */
-	uint16_t port;		       /* of the target; 0: the protocol has none */
+	uint8_t protocol;	    /* IPPROTO_* */
+	struct addr source, seen;   /* who began it, and as whom the other end sees it */
+	struct addr called, target; /* whom it called, and who that is */
+	uint16_t port;		    /* of the target; 0: the protocol has none */
 };
 
 /* Would the flow be let begin now, by the addresses that it has? Of TCP only the latter is looked at. Pure. */

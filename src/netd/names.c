@@ -77,5 +77,6 @@ bool names_has_mark(const struct names *n, const char *alias, uint32_t group)
 
 bool names_is_host(const struct names *n, const char *namespace)
 {
-	return names_is_ours(n, namespace) && strncmp(namespace + strlen(n->prefix) + 1, "host.", 5) == 0;
+	return names_is_ours(n, namespace) &&
+	       strncmp(namespace + strlen(n->prefix) + 1, "host.", 5) == 0;
 }

@@ -42,26 +42,6 @@ static int tables_get(struct netd *n)
 	return ret;
 }
 
-/* A daemon that is without what netd needs serves public endpoints all the same; what is lacking is told and logged. */
-static void kernel_look(struct netd *n)
-{
-	int ret;
-
-	prefix_claim(n);
-	if (!n->lacks[0])
-		probe_kernel(routers_names(n->routers), routers_netns(n->routers), n->lacks);
-	if (!n->lacks[0]) {
-		ret = drift_open(&n->drift, routers_names(n->routers));
-		if (ret)
-			snprintf(n->lacks, sizeof n->lacks,
-				 "this kernel lacks hearing of other namespaces' changes "
-				 "(NETLINK_LISTEN_ALL_NSID): %s",
-				 strerror(-ret));
-	}
-	if (n->lacks[0])
-		log_event(LOG_ERROR, "kernel.lacks", LF_STR("reason", n->lacks));
-}
-
 /*
  * Two that keep namespaces by the same names would each sweep away the other's. The mark is an abstract socket, which goes with the process; one
  * that was killed a moment ago may still have it.
@@ -86,6 +66,26 @@ static void prefix_claim(struct netd *n)
 		}
 		(void)poll(NULL, 0, NETD_CLAIM_PAUSE_MS);
 	}
+}
+
+/* A daemon that is without what netd needs serves public endpoints all the same; what is lacking is told and logged. */
+static void kernel_look(struct netd *n)
+{
+	int ret;
+
+	prefix_claim(n);
+	if (!n->lacks[0])
+		probe_kernel(routers_names(n->routers), routers_netns(n->routers), n->lacks);
+	if (!n->lacks[0]) {
+		ret = drift_open(&n->drift, routers_names(n->routers));
+		if (ret)
+			snprintf(n->lacks, sizeof n->lacks,
+				 "this kernel lacks hearing of other namespaces' changes "
+				 "(NETLINK_LISTEN_ALL_NSID): %s",
+				 strerror(-ret));
+	}
+	if (n->lacks[0])
+		log_event(LOG_ERROR, "kernel.lacks", LF_STR("reason", n->lacks));
 }
 
 int netd_begin(struct netd *n)

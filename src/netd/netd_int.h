@@ -23,12 +23,12 @@
 #define NETD_RETRY_MAX_MS 30000
 #define NETD_AUDIT_MS \
 	300000 /* every router is looked at within this time, but never more than ... */
-#define NETD_AUDIT_MIN_MS 250  /* ... one in this */
-#define NETD_CLAIM_MS	  5000 /* patience with another that has our names, and ... */
-#define NETD_CLAIM_PAUSE_MS 50 /* ... from one try to the next */
-#define NETD_PUBLIC_MAX	  64   /* public listeners */
-#define NETD_ALIVE_MS	  5000 /* in a long apply, from one sign of life to the next */
-#define NETD_SEND_MS	  5000 /* patience with the parent's queue */
+#define NETD_AUDIT_MIN_MS   250	 /* ... one in this */
+#define NETD_CLAIM_MS	    5000 /* patience with another that has our names, and ... */
+#define NETD_CLAIM_PAUSE_MS 50	 /* ... from one try to the next */
+#define NETD_PUBLIC_MAX	    64	 /* public listeners */
+#define NETD_ALIVE_MS	    5000 /* in a long apply, from one sign of life to the next */
+#define NETD_SEND_MS	    5000 /* patience with the parent's queue */
 
 struct netd {
 	int claim; /* held while the namespaces by our prefix are ours */

@@ -384,8 +384,7 @@ static int hosts_check(const struct names *names, const struct tables_network *n
 	return 0;
 }
 
-static int record_check(const struct names *names, const struct tables_network *n,
-			struct err *e)
+static int record_check(const struct names *names, const struct tables_network *n, struct err *e)
 {
 	if (n->kind > ROUTER_SITE || !plan_name_is_safe(n->name))
 		return BAD(e, n, "its kind or name");

@@ -30,7 +30,7 @@ struct run {
 	struct router *known;
 	struct known_ns *fresh; /* as plan.ns: what will be known */
 	bool audit, cut_needed, again;
-	bool is_unruled; /* the router is without the ruleset that it shall have */
+	bool is_unruled;   /* the router is without the ruleset that it shall have */
 	bool ways_changed; /* not only rulesets and settings */
 	struct routers_report *report;
 	int ret;

@@ -329,7 +329,7 @@ def test_two_hosts_exchange_their_addresses(nets, f):
 def test_a_second_daemon_by_the_same_names_touches_nothing(nets):
     before = nets.snapshot()
     second = Networks("--public-pool", "198.51.100.64/26", gates=1)
-    second.options += ["--netns-prefix", nets.prefix_name]
+    second.options[second.options.index("--netns-prefix") + 1] = nets.prefix_name
     with Pair(nets.place("p1"), nets.place("p2"), at("p2", 4)) as pair:
         with second:
             p = second.cli_apply(*network("other", 5), check=False)

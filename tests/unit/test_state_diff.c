@@ -376,7 +376,8 @@ static void test_an_address_comes_before_the_other_goes(void **state)
 							    .alias = "postern:pt",
 							    .is_marked = i == 0,
 							    .is_up = true};
-		*a = (struct ns_addr){.addr = addr_v4(0x0a01000a + (uint32_t)i), .len = 32, .link = "eth0"};
+		*a = (struct ns_addr){
+			.addr = addr_v4(0x0a01000a + (uint32_t)i), .len = 32, .link = "eth0"};
 	}
 	assert_int_equal(state_diff(NS_HOST, &have, &want, &ops), 0);
 	assert_int_equal(ops.n, 2);
