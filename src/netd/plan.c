@@ -206,6 +206,8 @@ static void router_sysctls(struct ns_state *s)
 	/* Who may send from which address is the ruleset's business. */
 	add_sysctl(s, "ipv4/conf/all/rp_filter", "0");
 	add_sysctl(s, "ipv4/conf/default/rp_filter", "0");
+	/* A new namespace has what the machine's first one has. */
+	add_sysctl(s, "ipv4/conf/all/accept_source_route", "0");
 	add_sysctl(s, "ipv4/ip_forward", "1");
 	add_sysctl(s, "ipv6/conf/all/forwarding", "1");
 }
