@@ -18,7 +18,7 @@ import pytest
 
 import net
 import netd_world
-from daemon import cluster, wait_until
+from daemon import wait_until
 from networks import Networks, Pair, connects, doc, host, network
 
 ENDPOINT = {4: "10.1.1.100", 6: "fd00:0:1:1::64"}
@@ -201,7 +201,8 @@ def test_neighbour_discovery_carries_nothing_on(nets):
 def test_no_source_of_a_peer_from_the_internet(nets):
     """A packet that says that it comes from a peered network came from there, or is thrown away."""
     p1, inet = nets.place("p1"), net.Router()
-    nets.cli_apply(doc("security-group", "peers", network="a", ingress=[{"protocol": "udp", "ranges": ["10.2.0.0/16", "fd00:0:2::/48"]}]),
+    peers = [{"protocol": "udp", "ranges": ["10.2.0.0/16", "fd00:0:2::/48"]}]
+    nets.cli_apply(doc("security-group", "peers", network="a", ingress=peers),
                    host("p1", "a-1", *HOSTS["p1"], publicAddress="p1", securityGroups=["peers"]))
     for f in (4, 6):
         with wears(inet, at("b1", f)):
@@ -268,7 +269,8 @@ def test_what_comes_from_the_internet(nets, stranger, f):
 @FAMILIES
 def test_udp_ends_with_its_rule_in_both_directions(nets, f):
     """Also what comes as an answer."""
-    group = doc("security-group", "talk", network="a", ingress=[{"protocol": "udp", "ports": 5353, "ranges": ["0.0.0.0/0", "::/0"]}])
+    group = doc("security-group", "talk", network="a",
+                ingress=[{"protocol": "udp", "ports": 5353, "ranges": ["0.0.0.0/0", "::/0"]}])
     closed = doc("security-group", "shut", network="a", ingress=[])
     members = [host("p1", "a-1", *HOSTS["p1"], publicAddress="p1", securityGroups=["talk"]),
                host("p2", "a-1", *HOSTS["p2"], publicAddress="p2", securityGroups=["shut"])]
@@ -353,7 +355,8 @@ def test_a_second_daemon_by_the_same_names_touches_nothing(nets):
 def owned_table(place=None):
     """Our table's name taken by somebody who does not let go: no ruleset of ours can be made there."""
     with netd_world.at(place):
-        p = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        p = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             text=True)
         p.stdin.write("add table inet %s { flags owner; }\n" % netd_world.PREFIX)
         p.stdin.flush()
         wait_until("the table", lambda: netd_world.PREFIX in net.run("nft", "list", "tables"))
@@ -390,8 +393,7 @@ def test_no_way_into_the_daemons_namespace_before_its_guard():
                                 routes=[{"table": 1, "to": "0.0.0.0/0", "kind": "uplink"}])
     with owned_table():
         netd_world.apply([record], ok=False)
-        assert not [n for n in os.listdir("/run/netns") if n.startswith(netd_world.PREFIX + ".")] or \
-            "up@" not in netd_world_links("net.a")
+        assert not os.path.exists("/run/netns/%s.net.a" % netd_world.PREFIX) or "up@" not in netd_world_links("net.a")
     netd_world.apply([record])
     assert "up@" in netd_world_links("net.a")
 
