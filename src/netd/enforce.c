@@ -142,6 +142,8 @@ static int router_enforce(struct netd *n, struct tables_snapshot *s, uint32_t id
 static void ids_enforce(struct netd *n, struct tables_snapshot *s, const struct ids *ids,
 			bool audit, struct routers_report *report)
 {
+	n->done = 0;
+	n->total = (uint32_t)ids->n;
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < ids->n; i++) {
 			struct tables_network record;
@@ -151,9 +153,12 @@ static void ids_enforce(struct netd *n, struct tables_snapshot *s, const struct 
 
 			if (!is_gone)
 				tables_network_done(&record);
-			if (is_gone == (pass == 0) &&
-			    router_enforce(n, s, ids->ids[i], audit, report, &e))
+			if (is_gone != (pass == 0))
+				continue;
+			if (router_enforce(n, s, ids->ids[i], audit, report, &e))
 				failure(n, ids->ids[i], &e);
+			n->done++;
+			link_progress(n);
 		}
 }
 

@@ -24,6 +24,7 @@
 #define NETD_AUDIT_MS \
 	300000 /* every router is looked at within this time, but never more than ... */
 #define NETD_AUDIT_MIN_MS 250  /* ... one in this */
+#define NETD_PROGRESS_MS  1000 /* pause between words of progress to control */
 #define NETD_PUBLIC_MAX	  64   /* public listeners */
 #define NETD_SEND_MS	  5000 /* patience with the parent's queue */
 
@@ -60,6 +61,10 @@ struct netd {
 	uint32_t audit_next; /* id after which the next one is looked at */
 	uint64_t audit_due_ms;
 
+	/* How far enforce() is. */
+	uint32_t done, total;
+	uint64_t progress_due_ms;
+
 	uint64_t rung_ns;
 	struct msg msg; /* large; one at a time */
 };
@@ -71,6 +76,8 @@ int link_read(struct netd *n) _must_check_;
 void link_hello(struct netd *n);
 /* What has been done since the bell, or since it failed. */
 void link_acknowledge(struct netd *n, const struct routers_report *report);
+/* Called often: control hears at most once in NETD_PROGRESS_MS that work goes on. arg is the struct netd. */
+routers_step_fn link_progress;
 /* Sockets of endpoints, to the parent. */
 sockets_tell_fn link_tell_endpoint;
 

@@ -36,6 +36,8 @@ struct routers {
 	struct plan_listener *listeners;
 	size_t n_listeners;
 	struct known_ns internet;
+	routers_step_fn *step;
+	void *step_arg;
 };
 
 /* --- the list --------------------------------------------------------------------------------------------- */
@@ -153,6 +155,18 @@ void routers_free(struct routers *r)
 	if (r->netns.own >= 0)
 		netns_done(&r->netns);
 	free(r);
+}
+
+void routers_watch(struct routers *r, routers_step_fn *fn, void *arg)
+{
+	r->step = fn;
+	r->step_arg = arg;
+}
+
+static void step(const struct routers *r)
+{
+	if (r->step)
+		r->step(r->step_arg);
 }
 
 /* --- one namespace ---------------------------------------------------------------------------------------- */
@@ -351,6 +365,7 @@ static void ns_ensure(struct run *run, const char *name)
 		run_failed(run, fd, &e);
 	else
 		close(fd);
+	step(run->r);
 }
 
 static void namespaces_ensure(struct run *run)
@@ -381,6 +396,7 @@ static void namespaces_apply(struct run *run, bool every)
 		fresh->digest = ret ? 0 : state_digest(&p->state);
 		if (ret)
 			run_failed(run, ret, &e);
+		step(run->r);
 	}
 }
 
@@ -432,6 +448,7 @@ static void ns_remove(struct run *run, const char *name)
 	if (!run->report->n_ops++)
 		snprintf(run->report->first, sizeof run->report->first,
 			 "remove the namespace %.120s", name);
+	step(run->r);
 }
 
 /* Namespaces of ours that the router had and has no more; links in those of others have gone with their other end. */

@@ -33,6 +33,10 @@ int routers_new(const char *prefix, const struct plan_listener *listeners, size_
 		struct routers **ret_routers, struct err *e) _must_check_;
 void routers_free(struct routers *r); /* the kernel keeps what is there */
 
+/* Called after each namespace that an apply, a removal or the sweep has looked at: they may take long. fn NULL: not. */
+typedef void routers_step_fn(void *arg);
+void routers_watch(struct routers *r, routers_step_fn *fn, void *arg);
+
 /*
  * Make the router's namespaces what the record says. Read again is what changed since the last time, what failed then, and, with
  * audit, everything. On an error the rest has been done as far as possible, and the parts that failed are tried again next time.

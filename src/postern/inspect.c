@@ -147,6 +147,9 @@ static void print_netd(const struct term *t, const json_t *s)
 	if (strcmp(state, "off") != 0)
 		fprintf(t->file, ", pid %lld, generation %lld", field_int(n, "pid", 0),
 			field_int(n, "generation", 0));
+	if (field_int(n, "total", 0) > 1)
+		fprintf(t->file, ", %lld of %lld routers done", field_int(n, "done", 0),
+			field_int(n, "total", 0));
 	if (restarts)
 		fprintf(t->file, ", %s", count_format(restarts, "restart", count));
 	fputc('\n', t->file);
