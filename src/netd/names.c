@@ -28,6 +28,7 @@ int names_init(struct names *n, const char *prefix, struct err *e)
 	snprintf(n->tag, sizeof n->tag, "p%04x-", (unsigned int)(hash & 0xffff));
 	snprintf(n->alias, sizeof n->alias, "postern:%s", prefix);
 	n->group = (uint32_t)(hash >> 33) | 1;
+	n->group_going = n->group | 1u << 31;
 	return 0;
 }
 
@@ -51,6 +52,11 @@ bool names_is_ours(const struct names *n, const char *namespace)
 		return false;
 	return strncmp(rest, "net.", 4) == 0 || strncmp(rest, "hub.", 4) == 0 ||
 	       strncmp(rest, "site.", 5) == 0 || strncmp(rest, "host.", 5) == 0;
+}
+
+bool names_is_host(const struct names *n, const char *namespace)
+{
+	return strncmp(namespace + strlen(n->prefix) + 1, "host.", 5) == 0;
 }
 
 void names_outer(const struct names *n, uint32_t id, char dst[IFNAMSIZ])

@@ -29,6 +29,7 @@ struct names {
 	char tag[8];		  /* "p1a2b-" */
 	char alias[NS_ALIAS_MAX]; /* "postern:<prefix>" */
 	uint32_t group;
+	uint32_t group_going; /* of links that are about to be deleted together */
 };
 
 /* -ERR_INVALID: no label of lower case letters, digits, '-' that begins with a letter. */
@@ -39,6 +40,8 @@ void names_router(const struct names *n, enum tables_router kind, const char *na
 void names_host(const struct names *n, const char *name, char dst[NS_NAME_MAX]);
 /* Is it the name of a namespace that we make? */
 bool names_is_ours(const struct names *n, const char *namespace);
+/* Of one that is ours: is it a host's? Else it is a router's. */
+bool names_is_host(const struct names *n, const char *namespace);
 /* In the daemon's own namespace, or in an attached one. */
 void names_outer(const struct names *n, uint32_t id, char dst[IFNAMSIZ]);
 /* The name that an attached interface had, out of its alias; NULL if it is none. */
