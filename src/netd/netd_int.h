@@ -41,7 +41,7 @@ struct netd {
 	struct sockets sockets;
 	struct drift drift;
 	bool has_applied_all;
-	uint64_t generation;   /* applied, but for what failed */
+	uint64_t generation;   /* applied, but for what failed, or without anything for us */
 	uint64_t acknowledged; /* 0: none yet in this process */
 	bool has_failed;       /* the acknowledged one */
 
@@ -61,7 +61,7 @@ struct netd {
 	uint32_t audit_next; /* id after which the next one is looked at */
 	uint64_t audit_due_ms;
 
-	/* How far enforce() is. */
+	/* How far enforce() is; total 0 where it is not at work. */
 	uint32_t done, total;
 	uint64_t progress_due_ms;
 

@@ -180,6 +180,7 @@ struct run {
 	struct router *known;
 	struct known_ns *fresh; /* as plan.ns: what will be known */
 	bool audit, cut_needed, again;
+	bool is_renewing; /* the ruleset there is right for all that is known, but an earlier netd's */
 	bool ways_changed; /* not only rulesets and settings */
 	struct routers_report *report;
 	int ret;
@@ -264,8 +265,10 @@ static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generati
 
 		ret = apply_ops(&run->r->apply, p->name, fd, &part, &remade, e);
 		/* One more by our change; if somebody else's came between, the next look does not find this number. */
-		if (!ret && generation && ops_have_nft(&part))
+		if (!ret && generation && ops_have_nft(&part)) {
+			run->report->n_renewed += run->is_renewing;
 			fresh->nft_generation = generation + 1;
+		}
 		if (p->kind == NS_ROUTER && run->cut_needed) {
 			hosts_cut(run);
 			if (netns_enter(fd))
@@ -302,6 +305,9 @@ static int ns_apply(struct run *run, const struct plan_ns *p, struct known_ns *f
 		fresh->nft_generation = known ? known->nft_generation : 0;
 		if (p->state.has_nft)
 			generation = read_nft_generation();
+		run->is_renewing = run->audit && have.has_nft && p->state.has_nft && known &&
+				   !known->nft_generation && !fresh->nft_generation &&
+				   have.nft_digest == p->state.nft_digest;
 		nft_distrust(&have, fresh->nft_generation ? fresh : known, generation, run->audit);
 		ret = ns_change(run, p, generation, fd, &have, fresh, e);
 	}

@@ -23,7 +23,8 @@ struct routers;
 
 /* What has been done. */
 struct routers_report {
-	uint32_t n_ops; /* 0: everything was as it shall be */
+	uint32_t n_ops;	    /* 0: everything was as it shall be */
+	uint32_t n_renewed; /* of n_ops: rulesets of an earlier netd, put anew to be sure of them */
 	uint32_t n_cut;
 	char first[OP_TEXT_MAX]; /* the first operation */
 };

@@ -189,6 +189,15 @@ def test_drift_is_mended(nets, what):
     assert connects(nets.place("l1"), nets.place("r1"), R1[4]) is True
 
 
+def test_drift_is_mended_after_changes_that_are_no_networks(nets, upstream):
+    """netd is told nothing of them, and looks after its networks all the same."""
+    nets.cli_apply(cluster("other", [upstream.at]))
+    whole = nets.snapshot()
+    router(nets).run("ip", "route", "flush", "table", "all", "proto", "196")
+    wait_until("mended", lambda: _safe_snapshot(nets) == whole)
+    nets.cli("delete", "cluster", "other", "--force")
+
+
 def _safe_snapshot(d):
     """None while a namespace is on its way."""
     try:
