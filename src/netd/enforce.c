@@ -288,6 +288,16 @@ void enforce(struct netd *n, bool all)
 
 /* --- looking again ---------------------------------------------------------------------------------------- */
 
+static void heard(uint32_t router, void *arg)
+{
+	struct netd *n = arg;
+
+	if (!router || !id_add(&n->dirty, &n->n_dirty, &n->cap_dirty, router))
+		n->internet_dirty = true;
+	if (!n->look_due_ms)
+		n->look_due_ms = clock_mono_ms() + NETD_LOOK_MS;
+}
+
 struct newer {
 	const struct netd *netd;
 	struct tables_snapshot *snapshot;
@@ -332,6 +342,8 @@ static void router_look(struct netd *n, uint32_t id)
 		tables_release(s);
 	if (may == -ERR_NOT_FOUND)
 		enforce(n, true);
+	else if (may == 0)
+		heard(id, n); /* once more, soon: its bell may be only for others */
 	if (report.n_ops > report.n_renewed)
 		log_event(LOG_WARN, "drift.mended", LF_UINT("router", id),
 			  LF_STR("first", report.first), LF_UINT("operations", report.n_ops));
@@ -353,16 +365,6 @@ static void internet_look(struct netd *n)
 	if (report.n_ops)
 		log_event(LOG_WARN, "drift.mended", LF_UINT("router", 0),
 			  LF_STR("first", report.first), LF_UINT("operations", report.n_ops));
-}
-
-static void heard(uint32_t router, void *arg)
-{
-	struct netd *n = arg;
-
-	if (!router || !id_add(&n->dirty, &n->n_dirty, &n->cap_dirty, router))
-		n->internet_dirty = true;
-	if (!n->look_due_ms)
-		n->look_due_ms = clock_mono_ms() + NETD_LOOK_MS;
 }
 
 void enforce_heard(struct netd *n)
