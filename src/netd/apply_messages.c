@@ -173,6 +173,18 @@ static struct nlmsghdr *addr_message(char *buffer, const struct op *op, struct m
 	return h;
 }
 
+struct nlmsghdr *message_route_look(char *buffer, const struct prefix *to)
+{
+	struct nlmsghdr *h = netlink_message(buffer, RTM_GETROUTE, 0, sizeof(struct rtmsg));
+	struct rtmsg *m = mnl_nlmsg_get_payload(h);
+
+	m->rtm_family = family_of(to->addr.family);
+	m->rtm_dst_len = to->len;
+	m->rtm_flags = RTM_F_FIB_MATCH;
+	put_addr(h, RTA_DST, &to->addr);
+	return h;
+}
+
 static struct nlmsghdr *route_message(char *buffer, const struct op *op, struct message_link *link)
 {
 	const struct ns_route *r = op->route;

@@ -27,3 +27,5 @@ struct message_link {
 };
 /* For addresses, routes, rules. NULL: the link that it is about is not there. */
 struct nlmsghdr *message_for(char *buffer, const struct op *op, struct message_link *link);
+/* Which route there is to the first address of a prefix. */
+struct nlmsghdr *message_route_look(char *buffer, const struct prefix *to);

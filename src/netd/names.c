@@ -54,11 +54,6 @@ bool names_is_ours(const struct names *n, const char *namespace)
 	       strncmp(rest, "site.", 5) == 0 || strncmp(rest, "host.", 5) == 0;
 }
 
-bool names_is_host(const struct names *n, const char *namespace)
-{
-	return strncmp(namespace + strlen(n->prefix) + 1, "host.", 5) == 0;
-}
-
 void names_outer(const struct names *n, uint32_t id, char dst[IFNAMSIZ])
 {
 	if (id <= OUTER_DECIMAL_MAX)
@@ -79,4 +74,10 @@ bool names_has_mark(const struct names *n, const char *alias, uint32_t group)
 	if (!alias[0])
 		return group == n->group;
 	return strcmp(alias, n->alias) == 0 || names_attached(n, alias);
+}
+
+bool names_is_host(const struct names *n, const char *namespace)
+{
+	return names_is_ours(n, namespace) &&
+	       strncmp(namespace + strlen(n->prefix) + 1, "host.", 5) == 0;
 }

@@ -38,10 +38,10 @@ int names_init(struct names *n, const char *prefix, struct err *e) _must_check_;
 void names_router(const struct names *n, enum tables_router kind, const char *name,
 		  char dst[NS_NAME_MAX]);
 void names_host(const struct names *n, const char *name, char dst[NS_NAME_MAX]);
+/* Is it that of a host that we made? */
+bool names_is_host(const struct names *n, const char *namespace);
 /* Is it the name of a namespace that we make? */
 bool names_is_ours(const struct names *n, const char *namespace);
-/* Of one that is ours: is it a host's? Else it is a router's. */
-bool names_is_host(const struct names *n, const char *namespace);
 /* In the daemon's own namespace, or in an attached one. */
 void names_outer(const struct names *n, uint32_t id, char dst[IFNAMSIZ]);
 /* The name that an attached interface had, out of its alias; NULL if it is none. */

@@ -60,13 +60,19 @@ static bool link_goes(const struct ns_state *have, const struct ns_state *want, 
 	return !h || (h->is_marked && (!w || link_is_another(h, w)));
 }
 
-static void links_remove(const struct ns_state *have, const struct ns_state *want, struct ops *o)
+/*
+ * An interface that we took from the daemon's namespace is in a router, and goes back. In a host's namespace nothing of that mark is ours:
+ * who is root there made it, and must not choose what appears in the daemon's.
+ */
+static void links_remove(enum ns_kind kind, const struct ns_state *have,
+			 const struct ns_state *want, struct ops *o)
 {
 	for (size_t i = 0; i < have->n_links; i++) {
 		const struct ns_link *h = &have->links[i];
 
 		if (h->is_marked && link_goes(have, want, h->name))
-			op_add(o, h->kind == NS_LINK_ATTACHED ? OP_LINK_RETURN : OP_LINK_DELETE)
+			op_add(o, h->kind == NS_LINK_ATTACHED && kind != NS_HOST ? OP_LINK_RETURN
+										 : OP_LINK_DELETE)
 				->link = h;
 	}
 }
@@ -185,15 +191,16 @@ int state_diff(enum ns_kind kind, const struct ns_state *have, const struct ns_s
 {
 	struct ops o = {0};
 
-	sysctls_diff(have, want, &o);
+	/* Nothing is forwarded before the ruleset is there. */
 	if (want->has_nft && (!have->has_nft || have->nft_digest != want->nft_digest))
 		op_add(&o, OP_NFT)->nft = want;
 	if (!want->has_nft && have->has_nft)
 		op_add(&o, OP_NFT_REMOVE)->nft = have;
+	sysctls_diff(have, want, &o);
 	routes_diff(kind, have, want, true, &o);
 	rules_diff(have, want, true, &o);
 	addrs_diff(have, want, true, &o);
-	links_remove(have, want, &o);
+	links_remove(kind, have, want, &o);
 	links_make(have, want, &o);
 	addrs_diff(have, want, false, &o);
 	routes_diff(kind, have, want, false, &o);

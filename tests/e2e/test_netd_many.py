@@ -2,7 +2,7 @@
 """Many hosts of one network: what the kernel is asked once for all of them, and not for each."""
 import json
 
-from test_netd import PREFIX, host, in_world, network, once, state, subnet
+from netd_world import PREFIX, host, in_world, network, once, state, subnet
 
 HOSTS = 12
 DELETE = "nlmsg_type=0x11"  # RTM_DELLINK, which strace does not name

@@ -45,7 +45,7 @@ static struct kept endpoints[ENDPOINTS_MAX];
 static size_t n_endpoints;
 static struct records before;
 
-static void die(const char *what)
+__attribute__((noreturn)) static void die(const char *what)
 {
 	fprintf(stderr, "netd_drive: %s: %s\n", what, strerror(errno));
 	if (child > 0)

@@ -92,19 +92,16 @@ static void test_modes(void **state)
 static void test_integrated(void **state)
 {
 	struct landscape *l = world();
-	const char *virtual = "private: {kind: integrated, placements: [{subnet: deleg, addresses: "
-			      "[10.0.2.9]}]}\n";
-	char doc[600];
 
-	snprintf(doc, sizeof(doc), C "public: {fqdn: prod.example.org}\n%s", virtual);
-	must_apply(l, doc);
+	/* Nodes know the address of an integrated cluster by themselves: the name leads them to the public one. */
+	must_apply(l, C "public: {fqdn: prod.example.org}\nprivate: {kind: integrated, placements: "
+			"[{subnet: deleg, addresses: [10.0.2.4]}]}\n");
 	assert_answers(l, OBJECT_NETWORK, "net", EVERYWHERE_ELSE);
 	assert_answers(l, OBJECT_NETWORK, "alone", "prod.example.org=10.0.0.4 ");
-	snprintf(doc, sizeof(doc), C "public: {fqdn: prod.example.org, enabled: false}\n%s",
-		 virtual);
-	must_apply(l, doc);
-	assert_answers(l, OBJECT_NETWORK, "net", "prod.example.org=10.0.2.9 ");
-	assert_answers(l, OBJECT_NETWORK, "peer", "prod.example.org=10.0.2.9 ");
+	must_apply(l, C "public: {fqdn: prod.example.org, enabled: false}\nprivate: {kind: "
+			"integrated, placements: [{subnet: deleg, addresses: [10.0.2.4]}]}\n");
+	assert_answers(l, OBJECT_NETWORK, "net", "prod.example.org=10.0.2.4 ");
+	assert_answers(l, OBJECT_NETWORK, "peer", "prod.example.org=10.0.2.4 ");
 	landscape_free(l);
 }
 

@@ -320,6 +320,43 @@ static void test_a_foreign_route_in_our_place(void **state)
 	state_done(&want);
 }
 
+static void test_a_mark_that_a_host_forged(void **state)
+{
+	struct ns_state have = {0}, want = {0};
+	struct ops ops;
+
+	*state_add_link(&have) = (struct ns_link){.name = "evil",
+						  .kind = NS_LINK_ATTACHED,
+						  .alias = "postern:pt:eth0",
+						  .is_marked = true};
+	assert_int_equal(state_diff(NS_HOST, &have, &want, &ops), 0);
+	assert_int_equal(ops.n, 1);
+	assert_int_equal(ops.ops[0].kind, OP_LINK_DELETE);
+	ops_done(&ops);
+	assert_int_equal(state_diff(NS_ROUTER, &have, &want, &ops), 0);
+	assert_int_equal(ops.n, 1);
+	assert_int_equal(ops.ops[0].kind, OP_LINK_RETURN);
+	ops_done(&ops);
+	state_done(&have);
+}
+
+static void test_the_ruleset_comes_first(void **state)
+{
+	struct ns_state have = {0};
+	struct records r;
+	struct plan p;
+	struct ops ops;
+	struct err e;
+
+	records_many(1, 3, 443, &r);
+	assert_int_equal(plan_router(&names, &r.n[0], &p, &e), 0);
+	assert_int_equal(state_diff(NS_ROUTER, &have, &p.ns[0].state, &ops), 0);
+	assert_int_equal(ops.ops[0].kind, OP_NFT);
+	ops_done(&ops);
+	plan_done(&p);
+	records_done(&r);
+}
+
 static void test_an_interface_instead_of_a_pair(void **state)
 {
 	struct ns_state have = {0}, want = {0};
@@ -365,6 +402,8 @@ int main(void)
 		cmocka_unit_test(test_random_states_become_each_other),
 		cmocka_unit_test(test_nothing_is_left),
 		cmocka_unit_test(test_a_foreign_route_in_our_place),
+		cmocka_unit_test(test_a_mark_that_a_host_forged),
+		cmocka_unit_test(test_the_ruleset_comes_first),
 		cmocka_unit_test(test_an_interface_instead_of_a_pair),
 	};
 
