@@ -395,9 +395,10 @@ static int standing_take(const struct nlmsghdr *h, void *arg)
 	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != NETD_PROTOCOL ||
 	    m->rtm_dst_len != s->op->route->to.len)
 		return 0;
-	mnl_attr_for_each(a, h, sizeof *m) if (mnl_attr_get_type(a) == RTA_OIF) s->is_ours =
-		if_indextoname(mnl_attr_get_u32(a), link) &&
-		strncmp(link, s->names->tag, strlen(s->names->tag)) == 0;
+	netlink_each_attr (a, h, sizeof *m)
+		if (mnl_attr_get_type(a) == RTA_OIF)
+			s->is_ours = if_indextoname(mnl_attr_get_u32(a), link) &&
+				     strncmp(link, s->names->tag, strlen(s->names->tag)) == 0;
 	return 0;
 }
 
