@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <xxhash.h>
 
+#define LINKS_AT_ONCE 256 /* deleted; all in one batch */
+
 struct run {
 	const struct apply *apply;
 	const char *namespace;
@@ -393,9 +395,10 @@ static int standing_take(const struct nlmsghdr *h, void *arg)
 	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != NETD_PROTOCOL ||
 	    m->rtm_dst_len != s->op->route->to.len)
 		return 0;
-	mnl_attr_for_each(a, h, sizeof *m) if (mnl_attr_get_type(a) == RTA_OIF) s->is_ours =
-		if_indextoname(mnl_attr_get_u32(a), link) &&
-		strncmp(link, s->names->tag, strlen(s->names->tag)) == 0;
+	netlink_each_attr (a, h, sizeof *m)
+		if (mnl_attr_get_type(a) == RTA_OIF)
+			s->is_ours = if_indextoname(mnl_attr_get_u32(a), link) &&
+				     strncmp(link, s->names->tag, strlen(s->names->tag)) == 0;
 	return 0;
 }
 
@@ -460,6 +463,34 @@ static void link_set(struct run *r, const struct op *op)
 	batch_put(r, op, message_link_up(buffer, op->link));
 }
 
+/*
+ * Deleting a link waits until no processor can still see it, some ten milliseconds that the kernel spends once for all that are
+ * deleted together. Those are in one batch, which the kernel goes through whatever becomes of us: none stays behind in that group.
+ */
+static void links_delete(struct run *r, const struct op *ops, size_t n)
+{
+	char buffer[1024];
+
+	batch_send(r);
+	for (size_t i = 0; i < n; i++)
+		batch_put(r, &ops[i],
+			  n == 1 ? message_link_delete(buffer, ops[i].link->index)
+				 : message_link_group(buffer, ops[i].link->index,
+						      r->apply->names->group_going));
+	if (n > 1)
+		batch_put(r, &ops[0], message_group_delete(buffer, r->apply->names->group_going));
+	batch_send(r);
+}
+
+static size_t links_to_delete(const struct op *ops, size_t n)
+{
+	size_t found = 0;
+
+	while (found < n && found < LINKS_AT_ONCE && ops[found].kind == OP_LINK_DELETE)
+		found++;
+	return found;
+}
+
 /* Those that need more than a message see to it that what comes before them is done. */
 static void op_apply(struct run *r, const struct op *op)
 {
@@ -492,9 +523,6 @@ static void op_apply(struct run *r, const struct op *op)
 	case OP_LINK_SET:
 		link_set(r, op);
 		break;
-	case OP_LINK_DELETE:
-		batch_put(r, op, message_link_delete(buffer, op->link->index));
-		break;
 	default:
 		batch_put(r, op, message_for(buffer, op, &r->link));
 		break;
@@ -519,8 +547,15 @@ int apply_ops(const struct apply *a, const char *namespace, int fd, const struct
 		return err_set(e, ERR_UNAVAILABLE, NULL, "namespace '%s': netlink: %s", namespace,
 			       strerror(-ret));
 	}
-	for (size_t i = 0; i < ops->n; i++)
-		op_apply(r, &ops->ops[i]);
+	for (size_t i = 0; i < ops->n;) {
+		size_t going = links_to_delete(&ops->ops[i], ops->n - i);
+
+		if (going)
+			links_delete(r, &ops->ops[i], going);
+		else
+			op_apply(r, &ops->ops[i]);
+		i += going ? going : 1;
+	}
 	batch_send(r);
 	netlink_close(&r->netlink);
 	*ret_remade = *ret_remade || r->remade;

@@ -50,6 +50,22 @@ struct nlmsghdr *message_link_delete(char *buffer, uint32_t index)
 	return link_message(buffer, RTM_DELLINK, 0, index);
 }
 
+struct nlmsghdr *message_link_group(char *buffer, uint32_t index, uint32_t group)
+{
+	struct nlmsghdr *h = link_message(buffer, RTM_SETLINK, 0, index);
+
+	mnl_attr_put_u32(h, IFLA_GROUP, group);
+	return h;
+}
+
+struct nlmsghdr *message_group_delete(char *buffer, uint32_t group)
+{
+	struct nlmsghdr *h = link_message(buffer, RTM_DELLINK, 0, 0);
+
+	mnl_attr_put_u32(h, IFLA_GROUP, group);
+	return h;
+}
+
 struct nlmsghdr *message_link_alias(char *buffer, uint32_t index, const char *alias)
 {
 	struct nlmsghdr *h = link_message(buffer, RTM_SETLINK, 0, index);

@@ -11,6 +11,9 @@
 struct nlmsghdr *message_link_create(char *buffer, const struct names *names,
 				     const struct ns_link *l, int peer_ns);
 struct nlmsghdr *message_link_delete(char *buffer, uint32_t index);
+/* Two halves of deleting many at once: each one's group, then all of that group. */
+struct nlmsghdr *message_link_group(char *buffer, uint32_t index, uint32_t group);
+struct nlmsghdr *message_group_delete(char *buffer, uint32_t group);
 struct nlmsghdr *message_link_alias(char *buffer, uint32_t index, const char *alias);
 /* Into another namespace, under another name; down, as the kernel does it. */
 struct nlmsghdr *message_link_move(char *buffer, uint32_t index, int ns, const char *name);

@@ -49,8 +49,7 @@ static void addresses_read(const struct nlattr *nest, struct tuple *t)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest)
-	{
+	netlink_each_nested (a, nest) {
 		uint16_t type = mnl_attr_get_type(a);
 
 		if (type == CTA_IP_V4_SRC || type == CTA_IP_V6_SRC)
@@ -64,8 +63,7 @@ static void protocol_read(const struct nlattr *nest, struct tuple *t)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest)
-	{
+	netlink_each_nested (a, nest) {
 		uint16_t type = mnl_attr_get_type(a);
 
 		if (type == CTA_PROTO_NUM)
@@ -81,8 +79,7 @@ static void tuple_read(const struct nlattr *nest, struct tuple *t)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(a, nest)
-	{
+	netlink_each_nested (a, nest) {
 		if (mnl_attr_get_type(a) == CTA_TUPLE_IP)
 			addresses_read(a, t);
 		else if (mnl_attr_get_type(a) == CTA_TUPLE_PROTO)
@@ -113,21 +110,21 @@ static int flow_take(const struct nlmsghdr *h, void *arg)
 	struct forgotten *gone;
 	uint32_t id = 0;
 
-	mnl_attr_for_each(a, h, sizeof *m) switch (mnl_attr_get_type(a))
-	{
-	case CTA_TUPLE_ORIG:
-		tuple_read(a, &one);
-		name = a;
-		break;
-	case CTA_TUPLE_REPLY:
-		tuple_read(a, &back);
-		break;
-	case CTA_ID:
-		id = mnl_attr_get_u32(a);
-		break;
-	default:
-		break;
-	}
+	netlink_each_attr (a, h, sizeof *m)
+		switch (mnl_attr_get_type(a)) {
+		case CTA_TUPLE_ORIG:
+			tuple_read(a, &one);
+			name = a;
+			break;
+		case CTA_TUPLE_REPLY:
+			tuple_read(a, &back);
+			break;
+		case CTA_ID:
+			id = mnl_attr_get_u32(a);
+			break;
+		default:
+			break;
+		}
 	const struct cut_track t = {.protocol = one.protocol,
 				    .source = one.from,
 				    .seen = back.to,

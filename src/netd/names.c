@@ -28,6 +28,7 @@ int names_init(struct names *n, const char *prefix, struct err *e)
 	snprintf(n->tag, sizeof n->tag, "p%04x-", (unsigned int)(hash & 0xffff));
 	snprintf(n->alias, sizeof n->alias, "postern:%s", prefix);
 	n->group = (uint32_t)(hash >> 33) | 1;
+	n->group_going = n->group | 1u << 31;
 	return 0;
 }
 

@@ -29,6 +29,7 @@ struct names {
 	char tag[8];		  /* "p1a2b-" */
 	char alias[NS_ALIAS_MAX]; /* "postern:<prefix>" */
 	uint32_t group;
+	uint32_t group_going; /* of links that are about to be deleted together */
 };
 
 /* -ERR_INVALID: no label of lower case letters, digits, '-' that begins with a letter. */

@@ -111,6 +111,12 @@ void routers_free(struct routers *r)
 	free(r);
 }
 
+void routers_watch(struct routers *r, routers_step_fn *fn, void *arg)
+{
+	r->step = fn;
+	r->step_arg = arg;
+}
+
 /* --- looking ---------------------------------------------------------------------------------------------- */
 
 size_t routers_count(const struct routers *r)

@@ -30,6 +30,7 @@ struct run {
 	struct router *known;
 	struct known_ns *fresh; /* as plan.ns: what will be known */
 	bool audit, cut_needed, again;
+	bool is_renewing; /* the ruleset there is right for all that is known, but an earlier netd's */
 	bool is_unruled;   /* the router is without the ruleset that it shall have */
 	bool ways_changed; /* not only rulesets and settings */
 	struct routers_report *report;
@@ -44,6 +45,12 @@ static void run_failed(struct run *run, int ret, const struct err *e)
 		if (run->e)
 			*run->e = *e;
 	}
+}
+
+static void step(const struct routers *r)
+{
+	if (r->step)
+		r->step(r->step_arg);
 }
 
 static int ns_open(const struct routers *r, const char *name, struct err *e)
@@ -138,6 +145,7 @@ static bool ns_restrict(struct run *run, const struct plan_ns *p, uint32_t gener
 	/* One more by our change; if somebody else's came between, the next look does not find this number. */
 	fresh->nft_generation = !*ret && generation ? generation + 1 : 0;
 	fresh->nft_listing = 0;
+	run->report->n_renewed += !*ret && run->is_renewing;
 	/* An older ruleset of ours will do for what is there; none, or one that somebody changed, will not. */
 	if (*ret && p->kind == NS_ROUTER && (!have->has_nft || !have->nft_digest))
 		apply_forwarding_stop();
@@ -195,6 +203,8 @@ static int ns_apply(struct run *run, const struct plan_ns *p, struct known_ns *f
 		fresh->nft_listing = known ? known->nft_listing : 0;
 		if (p->state.has_nft)
 			generation = read_nft_generation();
+		run->is_renewing = run->audit && have.has_nft && p->state.has_nft && generation &&
+				   !fresh->nft_generation && have.nft_digest == p->state.nft_digest;
 		nft_distrust(run, &have, fresh, generation);
 		ret = ns_change(run, p, generation, fd, &have, fresh, e);
 	}
@@ -259,6 +269,7 @@ static void ns_ensure(struct run *run, const char *name)
 		run_failed(run, fd, &e);
 	else
 		close(fd);
+	step(run->r);
 }
 
 static void namespaces_ensure(struct run *run)
@@ -294,6 +305,7 @@ static void namespaces_apply(struct run *run, bool every)
 		fresh->digest = ret ? 0 : state_digest(&p->state);
 		if (ret)
 			run_failed(run, ret, &e);
+		step(run->r);
 	}
 }
 
@@ -338,7 +350,6 @@ static void ns_remove(struct run *run, const char *name)
 	struct err e = {0};
 	int ret;
 
-	ns_cut(run, name, NS_HOST, NULL);
 	links_remove(run, name);
 	ret = netns_delete(name, &e);
 	if (ret)
@@ -346,14 +357,23 @@ static void ns_remove(struct run *run, const char *name)
 	if (!run->report->n_ops++)
 		snprintf(run->report->first, sizeof run->report->first,
 			 "remove the namespace %.120s", name);
+	step(run->r);
 }
 
-/* Namespaces of ours that the router had and has no more; links in those of others have gone with their other end. */
-static void namespaces_remove(struct run *run, const struct known_ns *old, size_t n_old)
+/*
+ * Namespaces of ours that the router had and has no more; links in those of others have gone with their other end. Connections
+ * are reset while there is a way for it; then the router goes before its hosts, since all links to them can be deleted at once there.
+ */
+static void namespaces_remove(struct run *run, struct known_ns *old, size_t n_old)
 {
+	for (size_t i = 0; i < n_old; i++) {
+		old[i].goes = (old[i].kind == NS_ROUTER || old[i].kind == NS_HOST) &&
+			      !name_is_known(run->r, old[i].name);
+		if (old[i].goes && old[i].kind == NS_HOST)
+			ns_cut(run, old[i].name, NS_HOST, NULL);
+	}
 	for (size_t i = 0; i < n_old; i++)
-		if ((old[i].kind == NS_ROUTER || old[i].kind == NS_HOST) &&
-		    !name_is_known(run->r, old[i].name))
+		if (old[i].goes)
 			ns_remove(run, old[i].name);
 }
 
@@ -475,9 +495,7 @@ int routers_remove(struct routers *r, uint32_t id, struct routers_report *report
 	router->ns = NULL;
 	router->n_ns = 0;
 	routers_forget(r, id);
-	/* Hosts first, so that their resets still find a way. */
-	for (size_t i = n_old; i-- > 0;)
-		namespaces_remove(&run, &old[i], 1);
+	namespaces_remove(&run, old, n_old);
 	routers_known_free(old, n_old);
 	return run.ret;
 }
@@ -519,20 +537,62 @@ int routers_apply_internet(struct routers *r, bool audit, struct routers_report 
 
 /* --- what belongs to nobody ------------------------------------------------------------------------------- */
 
+/* In the order of namespaces_remove(). */
+enum sweep_step { SWEEP_CUT, SWEEP_ROUTERS, SWEEP_HOSTS };
+
+struct sweep {
+	struct run *run;
+	enum sweep_step step;
+	const char **known; /* sorted */
+	size_t n;
+};
+
+static int name_by(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int namespace_sweep(const char *name, void *arg)
 {
-	struct run *run = arg;
+	const struct sweep *s = arg;
+	bool is_host = names_is_host(&s->run->r->names, name);
 
-	if (!name_is_known(run->r, name))
-		ns_remove(run, name);
+	if (is_host == (s->step == SWEEP_ROUTERS) ||
+	    bsearch(&name, s->known, s->n, sizeof *s->known, name_by))
+		return 0;
+	if (s->step == SWEEP_CUT)
+		ns_cut(s->run, name, NS_HOST, NULL);
+	else
+		ns_remove(s->run, name);
+	return 0;
+}
+
+static int known_sort(const struct routers *r, struct sweep *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += r->routers[i]->n_ns;
+	s->known = calloc(n + 1, sizeof *s->known);
+	if (!s->known)
+		return -ERR_NOMEM;
+	for (size_t i = 0; i < r->n; i++)
+		for (size_t j = 0; j < r->routers[i]->n_ns; j++)
+			s->known[s->n++] = r->routers[i]->ns[j].name;
+	qsort(s->known, s->n, sizeof *s->known, name_by);
 	return 0;
 }
 
 int routers_sweep(struct routers *r, struct routers_report *report, struct err *e)
 {
 	struct run run = {.r = r, .report = report, .e = e};
+	struct sweep s = {.run = &run};
 
-	netns_each(&r->names, namespace_sweep, &run);
+	if (known_sort(r, &s))
+		return err_set(e, ERR_NOMEM, NULL, "no memory to look for what is left over");
+	for (s.step = SWEEP_CUT; s.step <= SWEEP_HOSTS; s.step++)
+		netns_each(&r->names, namespace_sweep, &s);
+	free(s.known);
 	apply_links_sweep(&r->apply);
 	return run.ret;
 }

@@ -15,6 +15,7 @@ struct known_ns {
 	uint32_t nft_generation;
 	uint64_t nft_listing;
 	uint8_t kind;
+	bool goes;
 };
 
 struct router {
@@ -33,6 +34,8 @@ struct routers {
 	struct plan_listener *listeners;
 	size_t n_listeners;
 	struct known_ns internet;
+	routers_step_fn *step;
+	void *step_arg;
 };
 
 /* NULL if unknown. */

@@ -14,6 +14,7 @@ from peers import Line
 from test_networks import ENDPOINT, L1, R1, landscape
 
 SEED = int(os.environ.get("POSTERN_SEED", "1"))
+KILLS = int(os.environ.get("POSTERN_KILLS", "5"))  # the pause before each restart is twice the last one
 LANDSCAPES = int(os.environ.get("POSTERN_LANDSCAPES", "4"))
 
 
@@ -54,7 +55,7 @@ def test_netd_killed_under_change_and_traffic(nets):
     rng = random.Random(SEED)
     extra = network("extra", 7) + [host("e1", "extra-1", 7, 1, 10), doc("peering", "le", networks=["left", "extra"])]
     with Pair(nets.place("r1"), nets.place("l1"), L1[4]) as v4, Pair(nets.place("l1"), nets.place("r1"), R1[6]) as v6:
-        for i in range(8):
+        for i in range(KILLS):
             change = nets.cli_delete if i % 2 else nets.cli_apply
             timer = threading.Timer(rng.uniform(0, 0.08), kill_netd, (nets,))
             timer.start()
@@ -187,6 +188,15 @@ def test_drift_is_mended(nets, what):
         os.kill(netd, signal.SIGCONT)
     wait_until("mended", lambda: _safe_snapshot(nets) == whole)
     assert connects(nets.place("l1"), nets.place("r1"), R1[4]) is True
+
+
+def test_drift_is_mended_after_changes_that_are_no_networks(nets, upstream):
+    """netd is told nothing of them, and looks after its networks all the same."""
+    nets.cli_apply(cluster("other", [upstream.at]))
+    whole = nets.snapshot()
+    router(nets).run("ip", "route", "flush", "table", "all", "proto", "196")
+    wait_until("mended", lambda: _safe_snapshot(nets) == whole)
+    nets.cli("delete", "cluster", "other", "--force")
 
 
 def _safe_snapshot(d):

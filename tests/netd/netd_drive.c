@@ -133,7 +133,7 @@ static void ack_wait(uint64_t at_least)
 
 			if (b->lacks[0])
 				printf("endpoint lacks %s\n", b->lacks);
-		} else {
+		} else if (msg.type == MSG_ACK_N) {
 			const struct msg_ack_netd *b = msg.body;
 
 			if (b->generation >= at_least) {
