@@ -123,11 +123,8 @@ int netd_check(const struct control *c, struct err *e)
 		return err_set(e, ERR_UNAVAILABLE, NULL, "networks cannot be made here: %s",
 			       n->off);
 	if (n->lacks[0])
-		return err_set(
-			e, ERR_UNSUPPORTED, NULL,
-			"networks cannot be made on this kernel, which lacks %s; use one that "
-			"has it, or load the module",
-			n->lacks);
+		return err_set(e, ERR_UNSUPPORTED, NULL, "networks cannot be made here: %s",
+			       n->lacks);
 	return 0;
 }
 

@@ -272,7 +272,7 @@ void enforce(struct netd *n, bool all)
 		if (!n->lacks[0] &&
 		    routers_apply_internet(n->routers, !n->has_applied_all, &report, &e))
 			failure(n, 0, &e);
-		if (!n->has_applied_all)
+		if (!n->has_applied_all && !n->lacks[0])
 			leftovers_sweep(n, &report);
 		n->has_applied_all = true;
 	}

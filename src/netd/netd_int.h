@@ -23,12 +23,15 @@
 #define NETD_RETRY_MAX_MS 30000
 #define NETD_AUDIT_MS \
 	300000 /* every router is looked at within this time, but never more than ... */
-#define NETD_AUDIT_MIN_MS 250  /* ... one in this */
-#define NETD_PROGRESS_MS  1000 /* pause between words of progress to control */
-#define NETD_PUBLIC_MAX	  64   /* public listeners */
-#define NETD_SEND_MS	  5000 /* patience with the parent's queue */
+#define NETD_AUDIT_MIN_MS   250	 /* ... one in this */
+#define NETD_CLAIM_MS	    5000 /* patience with another that has our names, and ... */
+#define NETD_CLAIM_PAUSE_MS 50	 /* ... from one try to the next */
+#define NETD_PUBLIC_MAX	    64	 /* public listeners */
+#define NETD_PROGRESS_MS    1000 /* pause between words of progress to control */
+#define NETD_SEND_MS	    5000 /* patience with the parent's queue */
 
 struct netd {
+	int claim; /* held while the namespaces by our prefix are ours */
 	const struct options *options;
 	int parent, control;
 	bool is_running, is_stopping;

@@ -101,7 +101,7 @@ static size_t ops_restricting(const struct ops *ops)
 	return n;
 }
 
-/* Those that take away, all in all; without the ruleset, nothing that gives is done. */
+/* How far it is to the first that gives something; without the ruleset, nothing is done from there on. */
 static size_t ops_taking(const struct ops *ops)
 {
 	size_t n = 0;

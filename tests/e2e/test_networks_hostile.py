@@ -18,7 +18,7 @@ import pytest
 
 import net
 import netd_world
-from daemon import cluster, wait_until
+from daemon import wait_until
 from networks import Networks, Pair, connects, doc, host, network
 
 ENDPOINT = {4: "10.1.1.100", 6: "fd00:0:1:1::64"}
@@ -201,12 +201,23 @@ def test_neighbour_discovery_carries_nothing_on(nets):
 def test_no_source_of_a_peer_from_the_internet(nets):
     """A packet that says that it comes from a peered network came from there, or is thrown away."""
     p1, inet = nets.place("p1"), net.Router()
-    nets.cli_apply(doc("security-group", "peers", network="a", ingress=[{"protocol": "udp", "ranges": ["10.2.0.0/16", "fd00:0:2::/48"]}]),
+    peers = [{"protocol": "udp", "ranges": ["10.2.0.0/16", "fd00:0:2::/48"]}]
+    nets.cli_apply(doc("security-group", "peers", network="a", ingress=peers),
                    host("p1", "a-1", *HOSTS["p1"], publicAddress="p1", securityGroups=["peers"]))
     for f in (4, 6):
         with wears(inet, at("b1", f)):
             assert not reaches_udp(inet, p1, PUBLIC["p1"][f], source=at("b1", f))
         assert reaches_udp(nets.place("b1"), p1, at("p1", f))
+
+
+def test_settings_of_a_router_are_its_own(nets):
+    """What somebody set otherwise is set back: redirects and source routes would lead around the routes."""
+    router = net.Namespace(nets.prefix_name + ".net.a")
+    router.run("sysctl", "-qw", "net.ipv4.conf.all.accept_source_route=1")
+    router.run("ip", "addr", "del", "169.254.254.2/32", "dev", "up")  # settings alone are not heard of
+    wait_until("mended", lambda: router.run("sysctl", "-n", "net.ipv4.conf.all.accept_source_route").strip() == "0")
+    for name in ("ipv4.conf.all.accept_redirects", "ipv6.conf.all.accept_source_route", "ipv4.conf.all.proxy_arp"):
+        assert router.run("sysctl", "-n", "net." + name).strip() == "0", name
 
 
 # --- the daemon's namespace ------------------------------------------------------------------------------------------
@@ -258,7 +269,8 @@ def test_what_comes_from_the_internet(nets, stranger, f):
 @FAMILIES
 def test_udp_ends_with_its_rule_in_both_directions(nets, f):
     """Also what comes as an answer."""
-    group = doc("security-group", "talk", network="a", ingress=[{"protocol": "udp", "ports": 5353, "ranges": ["0.0.0.0/0", "::/0"]}])
+    group = doc("security-group", "talk", network="a",
+                ingress=[{"protocol": "udp", "ports": 5353, "ranges": ["0.0.0.0/0", "::/0"]}])
     closed = doc("security-group", "shut", network="a", ingress=[])
     members = [host("p1", "a-1", *HOSTS["p1"], publicAddress="p1", securityGroups=["talk"]),
                host("p2", "a-1", *HOSTS["p2"], publicAddress="p2", securityGroups=["shut"])]
@@ -318,11 +330,33 @@ def test_a_forged_mark_brings_nothing_into_the_daemons_namespace(nets):
     assert "evil0" not in net.run("ip", "-o", "link")
 
 
+@FAMILIES
+def test_two_hosts_exchange_their_addresses(nets, f):
+    """When the operation is done they have a way, and not a moment later."""
+    nets.cli_apply(host("p1", "a-1", *HOSTS["p2"], publicAddress="p1"), host("p2", "a-1", *HOSTS["p1"], publicAddress="p2"))
+    assert connects(nets.place("p1"), nets.place("p2"), at("p1", f)) is True
+    assert connects(nets.place("n1"), nets.place("p1"), at("p2", f)) is True
+
+
+def test_a_second_daemon_by_the_same_names_touches_nothing(nets):
+    before, mended = nets.snapshot(), nets.read_log().count("drift.mended")
+    second = Networks("--public-pool", "198.51.100.64/26", gates=1)
+    second.options[second.options.index("--netns-prefix") + 1] = nets.prefix_name
+    with Pair(nets.place("p1"), nets.place("p2"), at("p2", 4)) as pair:
+        with second:
+            p = second.cli_apply(*network("other", 5), check=False)
+            assert p.returncode and "--netns-prefix" in p.stderr, p.stderr + p.stdout
+            pair.ping()
+        assert nets.snapshot() == before
+        assert nets.read_log().count("drift.mended") == mended
+
+
 @contextlib.contextmanager
 def owned_table(place=None):
     """Our table's name taken by somebody who does not let go: no ruleset of ours can be made there."""
     with netd_world.at(place):
-        p = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+        p = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             text=True)
         p.stdin.write("add table inet %s { flags owner; }\n" % netd_world.PREFIX)
         p.stdin.flush()
         wait_until("the table", lambda: netd_world.PREFIX in net.run("nft", "list", "tables"))
@@ -359,8 +393,7 @@ def test_no_way_into_the_daemons_namespace_before_its_guard():
                                 routes=[{"table": 1, "to": "0.0.0.0/0", "kind": "uplink"}])
     with owned_table():
         netd_world.apply([record], ok=False)
-        assert not [n for n in os.listdir("/run/netns") if n.startswith(netd_world.PREFIX + ".")] or \
-            "up@" not in netd_world_links("net.a")
+        assert not os.path.exists("/run/netns/%s.net.a" % netd_world.PREFIX) or "up@" not in netd_world_links("net.a")
     netd_world.apply([record])
     assert "up@" in netd_world_links("net.a")
 
