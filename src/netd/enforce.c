@@ -104,6 +104,7 @@ static int router_gone(struct netd *n, uint32_t id, struct routers_report *repor
 	int ret = sockets_remove(&n->sockets, id, link_tell_endpoint, n);
 	int removed = routers_remove(n->routers, id, report, e);
 
+	guests_forget(&n->guests, id);
 	if (ret && !removed)
 		removed =
 			err_set(e, ERR_UNAVAILABLE, NULL,
@@ -129,6 +130,7 @@ static int router_enforce(struct netd *n, struct tables_snapshot *s, uint32_t id
 		tables_network_done(&record);
 		return err_set(e, ERR_UNSUPPORTED, NULL, "%s", n->lacks);
 	}
+	guests_settle(&n->guests, &record);
 	ret = routers_apply(n->routers, &record, audit, report, e);
 	names_router(routers_names(n->routers), record.kind, record.name, namespace);
 	listening = sockets_apply(&n->sockets, id, namespace, record.endpoints, record.n_endpoints,
@@ -185,6 +187,25 @@ static void ids_enforce(struct netd *n, struct tables_snapshot *s, struct ids *i
 		n->done++;
 		link_progress(n);
 	}
+}
+
+static void exchanged_add(uint32_t router, void *arg)
+{
+	/* Without memory, the next look finds it. */
+	(void)id_collect(router, arg);
+}
+
+/* One router may have given back what another wants. */
+static void exchanged_enforce(struct netd *n, struct tables_snapshot *s,
+			      struct routers_report *report)
+{
+	struct ids ids = {0};
+
+	guests_look(&n->guests, exchanged_add, &ids);
+	ids_sort(&ids);
+	if (ids.n)
+		ids_enforce(n, s, &ids, true, report);
+	free(ids.ids);
 }
 
 /* --- a generation ----------------------------------------------------------------------------------------- */
@@ -268,6 +289,7 @@ void enforce(struct netd *n, bool all)
 		failure(n, 0, &e);
 	} else {
 		ids_enforce(n, s, &ids, !n->has_applied_all, &report);
+		exchanged_enforce(n, s, &report);
 		n->generation = tables_generation(s);
 		if (!n->lacks[0] &&
 		    routers_apply_internet(n->routers, !n->has_applied_all, &report, &e))
@@ -416,6 +438,10 @@ void enforce_due(struct netd *n)
 		enforce(n, false);
 	if (n->look_due_ms && now >= n->look_due_ms)
 		dirty_look(n);
+	if (n->guests.n && now >= n->attach_due_ms) {
+		guests_look(&n->guests, heard, n);
+		n->attach_due_ms = now + NETD_ATTACH_MS;
+	}
 	if (!n->lacks[0] && now >= n->audit_due_ms)
 		audit_step(n, now);
 }
@@ -430,6 +456,8 @@ int enforce_timeout_ms(const struct netd *n)
 		due = n->retry_due_ms;
 	if (n->look_due_ms && n->look_due_ms < due)
 		due = n->look_due_ms;
+	if (n->guests.n && n->attach_due_ms < due)
+		due = n->attach_due_ms;
 	return due <= now ? 0 : (int)(due - now);
 }
 
@@ -437,4 +465,5 @@ void enforce_done(struct netd *n)
 {
 	free(n->failed);
 	free(n->dirty);
+	guests_done(&n->guests);
 }

@@ -119,19 +119,40 @@ def test_the_role_mends_within_a_second_and_says_so():
     listener.close()
 
 
+def app_in(namespace):
+    hosts = lan()["hosts"]
+    hosts[2] = {**hosts[2], "namespace": namespace}
+    return lan(hosts=hosts)
+
+
 @in_world
 def test_the_role_tries_again_what_failed():
     netd = Netd()
-    hosts = lan()["hosts"]
-    hosts[2] = {**hosts[2], "namespace": "later"}
-    _, _, failed, reason = netd.apply([lan(hosts=hosts)])
-    assert failed and "there is no network namespace 'later'" in reason
+    netd.apply([lan(endpoints=[])])
+    squatter = listen("net.a", "0.0.0.0", 6443)
+    _, _, failed, reason = netd.apply([lan()])
+    assert failed and "10.1.1.100" in reason, reason
     listener = listen("web", "10.1.0.10", 80)
     assert attempt("bare", "10.1.0.10", 80) == "open"
-    net.run("ip", "netns", "add", "later")
+    squatter.close()
     for _ in range(5):
         if not (answer := netd.acknowledged(netd.tell("wait")))[2]:
             break
     assert not answer[2]
-    assert attempt("/run/netns/later", "10.1.0.10", 80) == "open"
+    assert netd.tell("listening") == ["endpoint 10.1.1.100:6443", "end"]
+    listener.close()
+
+
+@in_world
+def test_the_role_does_without_what_is_not_there():
+    netd = Netd()
+    assert netd.apply([app_in("later")])[2] is False
+    listener = listen("web", "10.1.0.10", 80)
+    assert attempt("bare", "10.1.0.10", 80) == "open"
+    assert [e["host"] for e in netd.events("host.absent")] == ["app"]
+    assert netd.acknowledged(netd.tell("restart"))[2] is False
+    net.run("ip", "netns", "add", "later")
+    daemon.wait_until("joined", lambda: netd.events("host.attached"), 3)
+    daemon.wait_until("reached", lambda: attempt("/run/netns/later", "10.1.0.10", 80) == "open", 3)
+    assert len(netd.events("host.absent")) == 2, "once by each netd"
     listener.close()
