@@ -19,7 +19,7 @@
 #include "tables/tables.h"
 
 #define NETD_LOOK_MS \
-	100 /* from hearing of a change to looking, so that several are looked at once */
+	100 /* from hearing of a change to looking, or from look to look, so that several are looked at once */
 #define NETD_RETRY_MIN_MS 500 /* pause before what failed is tried again, doubled each time */
 #define NETD_RETRY_MAX_MS 30000
 #define NETD_AUDIT_MS \
@@ -64,6 +64,7 @@ struct netd {
 	size_t n_dirty, cap_dirty;
 	bool internet_dirty;
 	uint64_t look_due_ms; /* 0: none */
+	uint64_t looked_ms;   /* last time */
 
 	uint32_t audit_next; /* id after which the next one is looked at */
 	uint64_t audit_due_ms;

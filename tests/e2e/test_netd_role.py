@@ -9,7 +9,7 @@ import time
 
 import daemon
 import net
-from netd_world import apply, at, attempt, connect, host, in_world, lan, link, listen, network, ONCE, PREFIX, rule
+from netd_world import apply, at, attempt, connect, group, host, in_world, lan, link, listen, network, ONCE, PREFIX, rule
 
 
 class Netd:
@@ -117,6 +117,28 @@ def test_the_role_mends_within_a_second_and_says_so():
     time.sleep(0.5)
     assert len(netd.events("drift.mended")) == n
     listener.close()
+
+
+@in_world
+def test_a_ruleset_that_somebody_takes_away_is_back_at_once():
+    """What the group refuses is open until then; how long that is, is printed."""
+    netd = Netd()
+    guarded = lan(groups=[group(rule("in", "10.1.2.0/24", ports=[80, 80]))])
+    guarded["hosts"][0]["groups"] = [0]
+    netd.apply([guarded])
+    windows = []
+    for spoil in ("flush table inet ", "delete table inet ") * 4:
+        time.sleep(0.3)  # what is looked at this soon after a look is looked at a little later
+        n = len(netd.events("drift.mended"))
+        with at("net.a"):
+            begin = time.monotonic()
+            net.run("nft", spoil + PREFIX)
+        while len(netd.events("drift.mended")) == n:
+            assert time.monotonic() - begin < 5, spoil
+            time.sleep(0.001)
+        windows.append(round((time.monotonic() - begin) * 1000))
+        assert attempt("app", "10.1.0.10", 80) == "reset", "refused"
+    print("milliseconds from the command's begin to the end of mending:", windows)
 
 
 def app_in(namespace):
