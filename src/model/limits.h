@@ -19,6 +19,9 @@
 	X(LIMIT_ROUTES, 10000, 50, "routes of one route table or hub (AWS)")                     \
 	X(LIMIT_RULES, 1000, 60, "rules of one security group in each direction (AWS)")          \
 	X(LIMIT_RULE_RANGES, 10000, 60, "ranges of one rule of a security group")                \
+	X(LIMIT_GROUP_RANGES, 10000, 1000,                                                       \
+	  "ranges of all rules of one security group (AWS: 1,000 rules of one interface; "       \
+	  "Azure: 4,000)")                                                                       \
 	X(LIMIT_RULE_GROUPS, 64, 60, "groups that one rule of a security group names")           \
 	X(LIMIT_GROUPS_EACH, 16, 5, "security groups of one host or endpoint (AWS)")             \
 	X(LIMIT_PEERINGS, 10000, 125, "peerings of one network (AWS, raised as far as it goes)") \

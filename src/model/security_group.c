@@ -169,21 +169,47 @@ static int network_check(const json_t *v, void *arg, struct err *e)
 	return field_ref(rd, OBJECT_NETWORK, v, &((struct security_group *)rd->body)->network, e);
 }
 
+static size_t ranges_count(const struct group_rule *rules, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += rules[i].n_ranges;
+	return count;
+}
+
+/* Each change of a group replaces all of its network's ruleset, as one transaction of the kernel's. */
+static int ranges_check(const struct security_group *g, struct err *e)
+{
+	size_t n = ranges_count(g->ingress, g->n_ingress) + ranges_count(g->egress, g->n_egress);
+	size_t max = limit_get(LIMIT_GROUP_RANGES);
+
+	if (n <= max)
+		return 0;
+	return err_set(e, ERR_TOO_LARGE, NULL,
+		       "the rules of this security group have %zu ranges together; a security "
+		       "group has at most %zu, so join ranges or divide them among several groups",
+		       n, max);
+}
+
 static int ingress_check(const json_t *v, void *arg, struct err *e)
 {
 	struct reading *rd = arg;
 	struct security_group *g = rd->body;
+	int r = rules_read(rd, v, &g->ingress, &g->n_ingress, e);
 
-	return rules_read(rd, v, &g->ingress, &g->n_ingress, e);
+	return r < 0 ? r : ranges_check(g, e);
 }
 
 static int egress_check(const json_t *v, void *arg, struct err *e)
 {
 	struct reading *rd = arg;
 	struct security_group *g = rd->body;
+	int r;
 
 	g->egress_open = false;
-	return rules_read(rd, v, &g->egress, &g->n_egress, e);
+	r = rules_read(rd, v, &g->egress, &g->n_egress, e);
+	return r < 0 ? r : ranges_check(g, e);
 }
 
 static void group_init(void *body)

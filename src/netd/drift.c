@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "netd/drift.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/net_namespace.h>
@@ -56,7 +57,7 @@ void drift_close(struct drift *d)
 	netlink_close(&d->route);
 	netlink_close(&d->nft);
 	netlink_close(&d->ask);
-	free(d->routers);
+	free(d->places);
 	*d = (struct drift){0};
 }
 
@@ -103,7 +104,7 @@ static int nsid_assign(struct drift *d, int fd)
 	return ret == -EEXIST ? 0 : ret;
 }
 
-int drift_watch(struct drift *d, int fd, uint32_t router)
+int drift_watch(struct drift *d, int fd, uint32_t router, bool is_ruled)
 {
 	int32_t nsid = -1;
 	int ret = nsid_get(d, fd, &nsid);
@@ -117,17 +118,17 @@ int drift_watch(struct drift *d, int fd, uint32_t router)
 		return ret;
 	if (nsid < 0 || nsid > NSID_MAX)
 		return -ERANGE;
-	if ((size_t)nsid >= d->n_routers) {
+	if ((size_t)nsid >= d->n_places) {
 		size_t more = ((size_t)nsid + 64) * 2;
-		uint32_t *p = reallocarray(d->routers, more, sizeof *p);
+		struct drift_place *p = reallocarray(d->places, more, sizeof *p);
 
 		if (!p)
 			return -ENOMEM;
-		memset(p + d->n_routers, 0, (more - d->n_routers) * sizeof *p);
-		d->routers = p;
-		d->n_routers = more;
+		memset(p + d->n_places, 0, (more - d->n_places) * sizeof *p);
+		d->places = p;
+		d->n_places = more;
 	}
-	d->routers[nsid] = router;
+	d->places[nsid] = (struct drift_place){router, is_ruled};
 	return 0;
 }
 
@@ -182,15 +183,39 @@ static bool is_own_table(const struct drift *d, const struct nlmsghdr *h)
 {
 	const struct nlattr *a;
 
-	if (NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
-	    NFNL_MSG_TYPE(h->nlmsg_type) == NFT_MSG_NEWGEN)
-		return false;
 	/* The table is the first attribute of every message but that of the generation. */
 	netlink_each_attr (a, h, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(a) == NFTA_TABLE_NAME)
 			return strncmp(mnl_attr_get_payload(a), d->names->prefix,
 				       mnl_attr_get_payload_len(a)) == 0;
 	return false;
+}
+
+/* The end of a transaction has a number; 0: it is something else. */
+static uint32_t generation_of(const struct nlmsghdr *h)
+{
+	const struct nlattr *a;
+
+	if (NFNL_SUBSYS_ID(h->nlmsg_type) != NFNL_SUBSYS_NFTABLES ||
+	    NFNL_MSG_TYPE(h->nlmsg_type) != NFT_MSG_NEWGEN)
+		return 0;
+	netlink_each_attr (a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == NFTA_GEN_ID)
+			return ntohl(mnl_attr_get_u32(a));
+	return 0;
+}
+
+/* Of the rulesets in the daemon's own namespace only ours matters; what belongs to a transaction comes before its end. */
+static void own_ruleset(struct drift *d, const struct nlmsghdr *h, drift_heard_fn *heard, void *arg)
+{
+	uint32_t generation = generation_of(h);
+
+	if (generation && d->own_touched)
+		heard(0, generation, arg);
+	if (generation)
+		d->own_touched = false;
+	else if (NFNL_SUBSYS_ID(h->nlmsg_type) == NFNL_SUBSYS_NFTABLES && is_own_table(d, h))
+		d->own_touched = true;
 }
 
 static int32_t message_nsid(struct msghdr *m)
@@ -205,26 +230,38 @@ static int32_t message_nsid(struct msghdr *m)
 	return -1;
 }
 
-static void datagram_heard(const struct drift *d, const char *bytes, ssize_t len, int32_t nsid,
+static void other_heard(const struct drift_place *p, const struct nlmsghdr *h, bool is_nft,
+			drift_heard_fn *heard, void *arg)
+{
+	uint32_t generation = is_nft && p->is_ruled ? generation_of(h) : 0;
+
+	if (generation || !is_nft || !p->is_ruled)
+		heard(p->router, generation, arg);
+}
+
+static void datagram_heard(struct drift *d, const char *bytes, ssize_t len, int32_t nsid,
 			   bool is_nft, drift_heard_fn *heard, void *arg)
 {
+	const struct drift_place *p =
+		nsid >= 0 && (size_t)nsid < d->n_places ? &d->places[nsid] : NULL;
 	const struct nlmsghdr *h = (const void *)bytes;
 	int left = (int)len;
 
-	if (nsid >= 0) {
-		if ((size_t)nsid < d->n_routers && d->routers[nsid])
-			heard(d->routers[nsid], arg);
+	if (nsid >= 0 && (!p || !p->router))
 		return;
-	}
 	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
-		uint32_t router = is_nft ? 0 : own_router(d, h);
+		uint32_t router = p || is_nft ? 0 : own_router(d, h);
 
-		if (router || (is_nft && is_own_table(d, h)))
-			heard(router, arg);
+		if (p)
+			other_heard(p, h, is_nft, heard, arg);
+		else if (is_nft)
+			own_ruleset(d, h, heard, arg);
+		else if (router)
+			heard(router, 0, arg);
 	}
 }
 
-static int socket_read(const struct drift *d, int fd, bool is_nft, drift_heard_fn *heard, void *arg)
+static int socket_read(struct drift *d, int fd, bool is_nft, drift_heard_fn *heard, void *arg)
 {
 	_cleanup_free_ char *bytes = malloc(HEARD_BYTES);
 	int ret = 0;

@@ -90,7 +90,7 @@ static int namespace_watch(const char *name, enum ns_kind kind, void *arg)
 	const struct watching *w = arg;
 	struct err e = {0};
 	_cleanup_close_ int fd = netns_open(routers_netns(w->netd->routers), name, false, &e);
-	int ret = fd < 0 ? 0 : drift_watch(&w->netd->drift, fd, w->router);
+	int ret = fd < 0 ? 0 : drift_watch(&w->netd->drift, fd, w->router, kind == NS_ROUTER);
 
 	/* Without it, the round over all routers finds what changed, later. */
 	if (ret)
@@ -104,6 +104,7 @@ static int router_gone(struct netd *n, uint32_t id, struct routers_report *repor
 	int ret = sockets_remove(&n->sockets, id, link_tell_endpoint, n);
 	int removed = routers_remove(n->routers, id, report, e);
 
+	guests_forget(&n->guests, id);
 	if (ret && !removed)
 		removed =
 			err_set(e, ERR_UNAVAILABLE, NULL,
@@ -129,6 +130,7 @@ static int router_enforce(struct netd *n, struct tables_snapshot *s, uint32_t id
 		tables_network_done(&record);
 		return err_set(e, ERR_UNSUPPORTED, NULL, "%s", n->lacks);
 	}
+	guests_settle(&n->guests, &record);
 	ret = routers_apply(n->routers, &record, audit, report, e);
 	names_router(routers_names(n->routers), record.kind, record.name, namespace);
 	listening = sockets_apply(&n->sockets, id, namespace, record.endpoints, record.n_endpoints,
@@ -185,6 +187,25 @@ static void ids_enforce(struct netd *n, struct tables_snapshot *s, struct ids *i
 		n->done++;
 		link_progress(n);
 	}
+}
+
+static void exchanged_add(uint32_t router, void *arg)
+{
+	/* Without memory, the next look finds it. */
+	(void)id_collect(router, arg);
+}
+
+/* One router may have given back what another wants. */
+static void exchanged_enforce(struct netd *n, struct tables_snapshot *s,
+			      struct routers_report *report)
+{
+	struct ids ids = {0};
+
+	guests_look(&n->guests, exchanged_add, &ids);
+	ids_sort(&ids);
+	if (ids.n)
+		ids_enforce(n, s, &ids, true, report);
+	free(ids.ids);
 }
 
 /* --- a generation ----------------------------------------------------------------------------------------- */
@@ -268,6 +289,7 @@ void enforce(struct netd *n, bool all)
 		failure(n, 0, &e);
 	} else {
 		ids_enforce(n, s, &ids, !n->has_applied_all, &report);
+		exchanged_enforce(n, s, &report);
 		n->generation = tables_generation(s);
 		if (!n->lacks[0] &&
 		    routers_apply_internet(n->routers, !n->has_applied_all, &report, &e))
@@ -288,14 +310,31 @@ void enforce(struct netd *n, bool all)
 
 /* --- looking again ---------------------------------------------------------------------------------------- */
 
-static void heard(uint32_t router, void *arg)
+static void look_wanted(struct netd *n, uint32_t router, uint64_t due)
+{
+	if (!router || !id_add(&n->dirty, &n->n_dirty, &n->cap_dirty, router))
+		n->internet_dirty = true;
+	if (!n->look_due_ms || due < n->look_due_ms)
+		n->look_due_ms = due;
+}
+
+static void look_soon(uint32_t router, void *arg)
+{
+	look_wanted(arg, router, clock_mono_ms() + NETD_LOOK_MS);
+}
+
+/*
+ * A router without its ruleset lets everything pass: if it was not us who changed it, it is looked at now, or as soon as the pause since the
+ * last look is over.
+ */
+static void heard(uint32_t router, uint32_t generation, void *arg)
 {
 	struct netd *n = arg;
 
-	if (!router || !id_add(&n->dirty, &n->n_dirty, &n->cap_dirty, router))
-		n->internet_dirty = true;
-	if (!n->look_due_ms)
-		n->look_due_ms = clock_mono_ms() + NETD_LOOK_MS;
+	if (generation && generation != routers_nft_generation(n->routers, router))
+		look_wanted(n, router, n->looked_ms + NETD_LOOK_MS);
+	else
+		look_soon(router, n);
 }
 
 struct newer {
@@ -343,7 +382,7 @@ static void router_look(struct netd *n, uint32_t id)
 	if (may == -ERR_NOT_FOUND)
 		enforce(n, true);
 	else if (may == 0)
-		heard(id, n); /* once more, soon: its bell may be only for others */
+		look_soon(id, n); /* once more, soon: its bell may be only for others */
 	if (report.n_ops > report.n_renewed)
 		log_event(LOG_WARN, "drift.mended", LF_UINT("router", id),
 			  LF_STR("first", report.first), LF_UINT("operations", report.n_ops));
@@ -372,8 +411,8 @@ void enforce_heard(struct netd *n)
 	if (drift_read(&n->drift, heard, n) == -ENOBUFS) {
 		log_event(LOG_WARN, "drift.overflow");
 		for (uint32_t id = 0; (id = routers_next(n->routers, id)) != 0;)
-			heard(id, n);
-		heard(0, n);
+			look_soon(id, n);
+		look_soon(0, n);
 	}
 }
 
@@ -386,6 +425,7 @@ static void dirty_look(struct netd *n)
 	n->n_dirty = n->cap_dirty = 0;
 	n->internet_dirty = false;
 	n->look_due_ms = 0;
+	n->looked_ms = clock_mono_ms();
 	for (size_t i = 0; i < count; i++)
 		router_look(n, ids[i]);
 	if (internet)
@@ -416,6 +456,10 @@ void enforce_due(struct netd *n)
 		enforce(n, false);
 	if (n->look_due_ms && now >= n->look_due_ms)
 		dirty_look(n);
+	if (n->guests.n && now >= n->attach_due_ms) {
+		guests_look(&n->guests, look_soon, n);
+		n->attach_due_ms = now + NETD_ATTACH_MS;
+	}
 	if (!n->lacks[0] && now >= n->audit_due_ms)
 		audit_step(n, now);
 }
@@ -430,6 +474,8 @@ int enforce_timeout_ms(const struct netd *n)
 		due = n->retry_due_ms;
 	if (n->look_due_ms && n->look_due_ms < due)
 		due = n->look_due_ms;
+	if (n->guests.n && n->attach_due_ms < due)
+		due = n->attach_due_ms;
 	return due <= now ? 0 : (int)(due - now);
 }
 
@@ -437,4 +483,5 @@ void enforce_done(struct netd *n)
 {
 	free(n->failed);
 	free(n->dirty);
+	guests_done(&n->guests);
 }

@@ -97,6 +97,7 @@ int netd_begin(struct netd *n)
 		return -EPERM;
 	}
 	n->sockets.netns = routers_netns(n->routers);
+	guests_init(&n->guests, routers_names(n->routers), routers_netns(n->routers));
 	routers_watch(n->routers, link_progress, n);
 	kernel_look(n);
 	if (tables_get(n) || rights_drop(n->options))

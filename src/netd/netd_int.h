@@ -11,6 +11,7 @@
 #pragma once
 
 #include "netd/drift.h"
+#include "netd/guests.h"
 #include "netd/probe.h"
 #include "netd/routers.h"
 #include "netd/sockets.h"
@@ -18,7 +19,7 @@
 #include "tables/tables.h"
 
 #define NETD_LOOK_MS \
-	100 /* from hearing of a change to looking, so that several are looked at once */
+	100 /* from hearing of a change to looking, or from look to look, so that several are looked at once */
 #define NETD_RETRY_MIN_MS 500 /* pause before what failed is tried again, doubled each time */
 #define NETD_RETRY_MAX_MS 30000
 #define NETD_AUDIT_MS \
@@ -28,6 +29,7 @@
 #define NETD_CLAIM_PAUSE_MS 50	 /* ... from one try to the next */
 #define NETD_PUBLIC_MAX	    64	 /* public listeners */
 #define NETD_PROGRESS_MS    1000 /* pause between words of progress to control */
+#define NETD_ATTACH_MS	    1000 /* from one look for what hosts are attached to, to the next */
 #define NETD_SEND_MS	    5000 /* patience with the parent's queue */
 
 struct netd {
@@ -43,6 +45,8 @@ struct netd {
 	struct routers *routers;
 	struct sockets sockets;
 	struct drift drift;
+	struct guests guests;
+	uint64_t attach_due_ms;
 	bool has_applied_all;
 	uint64_t generation;   /* applied, but for what failed, or without anything for us */
 	uint64_t acknowledged; /* 0: none yet in this process */
@@ -60,6 +64,7 @@ struct netd {
 	size_t n_dirty, cap_dirty;
 	bool internet_dirty;
 	uint64_t look_due_ms; /* 0: none */
+	uint64_t looked_ms;   /* last time */
 
 	uint32_t audit_next; /* id after which the next one is looked at */
 	uint64_t audit_due_ms;

@@ -145,6 +145,15 @@ uint32_t routers_find(const struct routers *r, const char *namespace)
 	return 0;
 }
 
+uint32_t routers_nft_generation(const struct routers *r, uint32_t id)
+{
+	const struct router *router = id ? routers_router(r, id) : NULL;
+
+	if (!id)
+		return r->internet.nft_generation;
+	return router && router->n_ns ? router->ns[0].nft_generation : 0;
+}
+
 const struct names *routers_names(const struct routers *r)
 {
 	return &r->names;

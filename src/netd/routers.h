@@ -61,6 +61,9 @@ bool routers_has(const struct routers *r, uint32_t id);
 /* Which router a namespace of this name belongs to; 0: none. */
 uint32_t routers_find(const struct routers *r, const char *namespace);
 
+/* The number of the last change of rulesets there when ours was right; 0: not known. id 0: the daemon's own namespace. */
+uint32_t routers_nft_generation(const struct routers *r, uint32_t id);
+
 const struct names *routers_names(const struct routers *r);
 const struct netns *routers_netns(const struct routers *r);
 /* Each namespace of a router, by name (not the daemon's own). Non-zero stops. */

@@ -9,7 +9,7 @@ import time
 
 import daemon
 import net
-from netd_world import apply, at, attempt, connect, host, in_world, lan, link, listen, network, ONCE, PREFIX, rule
+from netd_world import apply, at, attempt, connect, group, host, in_world, lan, link, listen, network, ONCE, PREFIX, rule
 
 
 class Netd:
@@ -120,18 +120,61 @@ def test_the_role_mends_within_a_second_and_says_so():
 
 
 @in_world
+def test_a_ruleset_that_somebody_takes_away_is_back_at_once():
+    """What the group refuses is open until then; how long that is, is printed."""
+    netd = Netd()
+    guarded = lan(groups=[group(rule("in", "10.1.2.0/24", ports=[80, 80]))])
+    guarded["hosts"][0]["groups"] = [0]
+    netd.apply([guarded])
+    windows = []
+    for spoil in ("flush table inet ", "delete table inet ") * 4:
+        time.sleep(0.3)  # what is looked at this soon after a look is looked at a little later
+        n = len(netd.events("drift.mended"))
+        with at("net.a"):
+            begin = time.monotonic()
+            net.run("nft", spoil + PREFIX)
+        while len(netd.events("drift.mended")) == n:
+            assert time.monotonic() - begin < 5, spoil
+            time.sleep(0.001)
+        windows.append(round((time.monotonic() - begin) * 1000))
+        assert attempt("app", "10.1.0.10", 80) == "reset", "refused"
+    print("milliseconds from the command's begin to the end of mending:", windows)
+
+
+def app_in(namespace):
+    hosts = lan()["hosts"]
+    hosts[2] = {**hosts[2], "namespace": namespace}
+    return lan(hosts=hosts)
+
+
+@in_world
 def test_the_role_tries_again_what_failed():
     netd = Netd()
-    hosts = lan()["hosts"]
-    hosts[2] = {**hosts[2], "namespace": "later"}
-    _, _, failed, reason = netd.apply([lan(hosts=hosts)])
-    assert failed and "there is no network namespace 'later'" in reason
+    netd.apply([lan(endpoints=[])])
+    squatter = listen("net.a", "0.0.0.0", 6443)
+    _, _, failed, reason = netd.apply([lan()])
+    assert failed and "10.1.1.100" in reason, reason
     listener = listen("web", "10.1.0.10", 80)
     assert attempt("bare", "10.1.0.10", 80) == "open"
-    net.run("ip", "netns", "add", "later")
+    squatter.close()
     for _ in range(5):
         if not (answer := netd.acknowledged(netd.tell("wait")))[2]:
             break
     assert not answer[2]
-    assert attempt("/run/netns/later", "10.1.0.10", 80) == "open"
+    assert netd.tell("listening") == ["endpoint 10.1.1.100:6443", "end"]
+    listener.close()
+
+
+@in_world
+def test_the_role_does_without_what_is_not_there():
+    netd = Netd()
+    assert netd.apply([app_in("later")])[2] is False
+    listener = listen("web", "10.1.0.10", 80)
+    assert attempt("bare", "10.1.0.10", 80) == "open"
+    assert [e["host"] for e in netd.events("host.absent")] == ["app"]
+    assert netd.acknowledged(netd.tell("restart"))[2] is False
+    net.run("ip", "netns", "add", "later")
+    daemon.wait_until("joined", lambda: netd.events("host.attached"), 3)
+    daemon.wait_until("reached", lambda: attempt("/run/netns/later", "10.1.0.10", 80) == "open", 3)
+    assert len(netd.events("host.absent")) == 2, "once by each netd"
     listener.close()

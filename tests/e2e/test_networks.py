@@ -7,6 +7,8 @@ hosts, and those through private endpoints.
 """
 import json
 import os
+import re
+import time
 
 import pytest
 
@@ -328,13 +330,76 @@ def test_attached_interface(nets):
 
 
 def test_attached_later(nets):
-    """A namespace that is not there yet is told of, and joined when it comes."""
-    nets.cli_apply(*landscape(), host("guest", "left-1", 1, 1, 50, attach={"namespace": "late"}), check=False)
+    """A namespace that is not there yet is no failure, and hinders nothing; it is joined when it comes."""
+    begin = time.monotonic()
+    nets.cli_apply(*landscape(), host("guest", "left-1", 1, 1, 50, attach={"namespace": "late"}))
+    nets.cli_apply(host("l3", "left-1", 1, 1, 60))
+    assert time.monotonic() - begin < 10
+    assert connects(nets.place("l3"), nets.place("r1"), R1[4]) is True
+    with pytest.raises(OSError, match="No route to host"):
+        nets.place("l3").connect("10.1.1.50", 8080, timeout=5)
     net.run("ip", "netns", "add", "late")
     try:
-        wait_until("the namespace joined", lambda: "10.1.1.50" in net.Namespace("late").run("ip", "-4", "addr"))
+        wait_until("the namespace joined", lambda: connects(net.Namespace("late"), nets.place("r1"), R1[4]) is True, 5)
     finally:
         net.run("ip", "netns", "del", "late")
+    wait_until("both told", lambda: told(nets, "late") == ["host.absent", "host.attached", "host.absent"], 5)
+
+
+def told(nets, name):
+    """One line for each change of what a host is attached to."""
+    return re.findall(r"\b(host\.(?:absent|attached))\b.*\b(?:namespace|interface)\"?[=:]\"?%s\b" % name, nets.read_log())
+
+
+def test_attached_namespace_goes_and_comes_back(nets):
+    net.run("ip", "netns", "add", "pod")
+    try:
+        nets.cli_apply(*landscape(), host("guest", "left-1", 1, 1, 50, attach={"namespace": "pod"}))
+        assert connects(net.Namespace("pod"), nets.place("r1"), R1[4]) is True
+        net.run("ip", "netns", "del", "pod")
+        wait_until("told", lambda: told(nets, "pod") == ["host.absent"], 5)
+        nets.cli_apply(host("l3", "left-1", 1, 1, 60))
+        assert connects(nets.place("l3"), nets.place("r1"), R1[4]) is True
+        net.run("ip", "netns", "add", "pod")
+        wait_until("joined again", lambda: connects(net.Namespace("pod"), nets.place("r1"), R1[4]) is True, 5)
+        # Another of the same name, while a process keeps the first one.
+        keeper = net.Namespace("pod").popen(["sleep", "60"])
+        try:
+            net.run("ip", "netns", "del", "pod")
+            net.run("ip", "netns", "add", "pod")
+            wait_until("the new one joined", lambda: connects(net.Namespace("pod"), nets.place("r1"), R1[4]) is True, 5)
+        finally:
+            keeper.kill()
+            keeper.wait()
+    finally:
+        net.run("ip", "netns", "del", "pod")
+        nets.cli("delete", "host", "guest")
+    nets.cli_delete(*landscape(), host("l3", "left-1", 1, 1, 60))
+    assert nets.remains() == NOTHING
+
+
+def test_attached_interface_goes_and_comes_back(nets):
+    guest = doc("host", "guest", subnet="left-1", addresses=["10.1.1.51"], attach={"interface": "tap-late"})
+
+    def plug():
+        net.run("ip", "netns", "add", "vm")
+        net.run("ip", "link", "add", "tap-late", "type", "veth", "peer", "name", "eth0", "netns", "vm")
+        vm = net.Namespace("vm")
+        vm.run("ip", "link", "set", "eth0", "up")
+        vm.run("ip", "addr", "add", "10.1.1.51/32", "dev", "eth0")
+        vm.run("ip", "route", "add", "10.1.1.1", "dev", "eth0", "scope", "link")
+        vm.run("ip", "route", "add", "default", "via", "10.1.1.1")
+        wait_until("the interface joined", lambda: connects(vm, nets.place("r1"), R1[4]) is True, 5)
+
+    nets.cli_apply(*landscape(), guest)
+    nets.cli_apply(host("l3", "left-1", 1, 1, 60))
+    for absences in (1, 2):
+        plug()
+        net.run("ip", "netns", "del", "vm")
+        wait_until("told", lambda n=absences: told(nets, "tap-late").count("host.absent") == n + 1, 5)
+        nets.cli_apply(host("l3", "left-1", 1, 1, 60 + absences))
+        assert connects(nets.place("l3"), nets.place("r1"), R1[4]) is True
+    nets.cli_delete(guest, check=True)
 
 
 # --- side by side, and without -------------------------------------------------------------------------------------------

@@ -209,6 +209,7 @@ static void record_read(struct tables_network *n, const json_t *o)
 
 		g->id = number(v, "id");
 		g->egress_open = json_is_true(json_object_get(v, "open"));
+		snprintf(g->name, sizeof g->name, "group%u", g->id);
 		g->first_rule = n->n_rules;
 		json_array_foreach(json_object_get(v, "rules"), j, w) rule_read(n, w);
 		g->n_rules = n->n_rules - g->first_rule;

@@ -485,6 +485,44 @@ static void test_cloud_limits(void **state)
 	json_decref(doc);
 }
 
+/* Two rules, one in each direction, of so many ranges together. */
+static json_t *ranges_of(size_t n_ingress, size_t n_egress)
+{
+	json_t *lists[2] = {json_array(), json_array()};
+	char text[32];
+
+	for (size_t i = 0; i < n_ingress + n_egress; i++) {
+		snprintf(text, sizeof text, "10.%zu.%zu.%zu/32", i >> 16 & 255, i >> 8 & 255,
+			 i & 255);
+		json_array_append_new(lists[i >= n_ingress], json_string(text));
+	}
+	return json_pack("{s:s, s:s, s:s, s:[{s:s, s:o}], s:[{s:s, s:o}]}", "kind",
+			 "security-group", "name", "g", "network", "n", "ingress", "protocol",
+			 "any", "ranges", lists[0], "egress", "protocol", "any", "ranges",
+			 lists[1]);
+}
+
+static void test_ranges_of_a_group(void **state)
+{
+	size_t max = limit_get(LIMIT_GROUP_RANGES);
+	json_t *most = ranges_of(max - 1, 1), *more = ranges_of(max - 1, 2);
+	struct err e = {0};
+
+	assert_int_equal(check(most, &e), 0);
+	assert_int_equal(check(more, &e), -ERR_TOO_LARGE);
+	assert_string_equal(e.path, "egress");
+	assert_non_null(strstr(e.text, "have 10001 ranges together"));
+	assert_non_null(strstr(e.text, "at most 10000"));
+	json_decref(most);
+	json_decref(more);
+	most = ranges_of(20, 21);
+	limit_profile_set(PROFILE_CLOUD);
+	assert_int_equal(check(most, &e), 0);
+	assert_int_equal(limit_get(LIMIT_GROUP_RANGES), 1000);
+	limit_profile_set(PROFILE_OPEN);
+	json_decref(most);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,7 +530,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_empty_lists),
 		cmocka_unit_test(test_rules),	     cmocka_unit_test(test_routes_are_sorted),
 		cmocka_unit_test(test_references),   cmocka_unit_test(test_no_node),
-		cmocka_unit_test(test_cloud_limits),
+		cmocka_unit_test(test_cloud_limits), cmocka_unit_test(test_ranges_of_a_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
