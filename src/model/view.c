@@ -347,7 +347,12 @@ int view_each_zone(const struct landscape *l, const struct object *router,
 
 /* --- records ---------------------------------------------------------------------------------------------- */
 
-/* One set per family of the addresses. */
+static int by_address(const void *a, const void *b)
+{
+	return addr_cmp(a, b);
+}
+
+/* One set per family of the addresses, in their order: the same answer, whatever order things were declared in. */
 static int addresses_tell(const struct object *cluster, const char *name, struct gathering *g,
 			  view_record_fn *fn, void *arg)
 {
@@ -361,14 +366,16 @@ static int addresses_tell(const struct object *cluster, const char *name, struct
 		for (size_t i = 0; i < g->n; i++)
 			if (addr_index(&g->addresses[i]) == (enum family)f)
 				of[n++] = g->addresses[i];
-		if (n)
-			r = fn(&(struct view_record){.name = name,
-						     .type = types[f],
-						     .ttl = DNS_CLUSTER_TTL,
-						     .owner = cluster,
-						     .addresses = of,
-						     .n_addresses = n},
-			       arg);
+		if (!n)
+			continue;
+		qsort(of, n, sizeof(*of), by_address);
+		r = fn(&(struct view_record){.name = name,
+					     .type = types[f],
+					     .ttl = DNS_CLUSTER_TTL,
+					     .owner = cluster,
+					     .addresses = of,
+					     .n_addresses = n},
+		       arg);
 	}
 	free(of);
 	return r;
