@@ -164,7 +164,7 @@ bool cluster_private_name(const struct object *cluster, char dst[DNS_NAME_MAX + 
 		n = snprintf(dst, DNS_NAME_MAX + 1, "%s", c->dns.private_fqdn);
 	else if (c->dns.zone == DNS_ZONE_OWN && c->dns.own_zone->body)
 		n = snprintf(dst, DNS_NAME_MAX + 1, "%.*s.%s", host, fqdn,
-			     object_zone(c->dns.own_zone)->domain);
+			     object_declared_zone(c->dns.own_zone)->domain);
 	else if (c->dns.zone == DNS_ZONE_SYSTEM && fqdn[host])
 		n = snprintf(dst, DNS_NAME_MAX + 1, "%.*s.%s" SYSTEM_LABEL "%s", host, fqdn,
 			     cluster->name, fqdn + host + 1);
@@ -191,7 +191,7 @@ bool cluster_own_name(const struct object *cluster, char dst[DNS_NAME_MAX + 1])
 	if (c->dns.zone != DNS_ZONE_OWN || !c->dns.own_zone->body ||
 	    !cluster_private_name(cluster, name))
 		return false;
-	domain = object_zone(c->dns.own_zone)->domain;
+	domain = object_declared_zone(c->dns.own_zone)->domain;
 	if (!dns_name_is_below(name, domain))
 		return false;
 	snprintf(dst, DNS_NAME_MAX + 1, "%.*s", (int)(strlen(name) - strlen(domain) - 1), name);

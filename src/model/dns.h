@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "model/name.h"
+#include "wire/rdata.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,21 +21,16 @@ struct object;
 #define DNS_TTL_MAX	 INT32_MAX /* RFC 2181, 8 */
 #define DNS_CLUSTER_TTL	 30    /* of a cluster's own records: they move when its settings do */
 
-/*        enum           text   on the wire (RFC 1035, 3596, 2782) */
-#define RECORD_TYPES(X)           \
-	X(RECORD_A, "A", 1)         \
-	X(RECORD_NS, "NS", 2)       \
-	X(RECORD_CNAME, "CNAME", 5) \
-	X(RECORD_PTR, "PTR", 12)    \
-	X(RECORD_MX, "MX", 15)      \
-	X(RECORD_TXT, "TXT", 16)    \
-	X(RECORD_AAAA, "AAAA", 28)  \
-	X(RECORD_SRV, "SRV", 33)
-
+/* Of the records that a zone may hold; the numbers are those of the wire. */
 enum record_type {
-#define X(e, text, code) e = code,
-	RECORD_TYPES(X)
-#undef X
+	RECORD_A = RR_A,
+	RECORD_NS = RR_NS,
+	RECORD_CNAME = RR_CNAME,
+	RECORD_PTR = RR_PTR,
+	RECORD_MX = RR_MX,
+	RECORD_TXT = RR_TXT,
+	RECORD_AAAA = RR_AAAA,
+	RECORD_SRV = RR_SRV,
 };
 
 /* Every record of one name and type. */
@@ -47,7 +43,7 @@ struct record_set {
 	enum record_type type;
 };
 
-struct zone {
+struct declared_zone {
 	char domain[DNS_NAME_MAX + 1]; /* folded, without the last dot */
 	bool is_public;
 	uint32_t ttl, minimum;

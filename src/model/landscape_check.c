@@ -205,7 +205,7 @@ static const char *field_changed(enum object_kind kind, const void *before, cons
 	case OBJECT_SITE:
 		return site_equal(before, after) ? NULL : "connections";
 	case OBJECT_ZONE: {
-		const struct zone *a = before, *b = after;
+		const struct declared_zone *a = before, *b = after;
 		return strcmp(a->domain, b->domain) != 0   ? "domain"
 		       : a->is_public != b->is_public ? "visibility"
 						      : NULL;

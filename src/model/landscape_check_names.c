@@ -80,7 +80,7 @@ static int link_see(struct seeing *s, const struct object *by)
 	if (!owner->body)
 		return 0;
 	if (link->zone)
-		snprintf(seen->domain, sizeof(seen->domain), "%s", object_zone(owner)->domain);
+		snprintf(seen->domain, sizeof(seen->domain), "%s", object_declared_zone(owner)->domain);
 	else if (!cluster_system_domain(owner, seen->domain))
 		return 0;
 	s->n++;
@@ -216,7 +216,7 @@ static int put_in_cmp(const void *a, const void *b)
 static int record_check(struct checking *c, const struct object *zone, const struct put_in *p)
 {
 	size_t n;
-	const struct record_set *sets = zone_find_sets(object_zone(zone), p->name, &n);
+	const struct record_set *sets = zone_find_sets(object_declared_zone(zone), p->name, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		char path[48];
@@ -292,7 +292,7 @@ static int zone_users_check(struct checking *c, const struct object *zone,
 
 static int public_check(struct checking *c, const struct object *o)
 {
-	const struct zone *z = object_zone(o);
+	const struct declared_zone *z = object_declared_zone(o);
 	struct addr key = domain_key(z->domain);
 	const struct node *rival = claim_other(c->l, domain_scope, &key, node_of(o));
 	char users[USERS_TEXT_MAX];
@@ -312,7 +312,7 @@ static int public_check(struct checking *c, const struct object *o)
 
 int check_zone(struct checking *c, const struct object *o)
 {
-	int r = object_zone(o)->is_public ? public_check(c, o) : 0;
+	int r = object_declared_zone(o)->is_public ? public_check(c, o) : 0;
 
 	return r ? r : zone_users_check(c, o, o);
 }
@@ -322,7 +322,7 @@ int check_zone_link(struct checking *c, const struct object *o)
 	const struct zone_link *link = object_zone_link(o);
 	int r;
 
-	if (link->zone && object_zone(link->zone)->is_public)
+	if (link->zone && object_declared_zone(link->zone)->is_public)
 		return check_refuse(c, o, "zone",
 				    "\"%s\" is public: it is seen everywhere and needs no link; "
 				    "link a private zone",
@@ -343,7 +343,7 @@ static int own_zone_check(struct checking *c, const struct object *o)
 	const struct object *zone = object_cluster_net(o)->dns.own_zone;
 	char name[DNS_NAME_MAX + 1];
 
-	if (object_zone(zone)->is_public)
+	if (object_declared_zone(zone)->is_public)
 		return check_refuse(c, o, "dns.ownZone",
 				    "zone \"%s\" is public; private names belong into a private "
 				    "zone",
@@ -353,11 +353,11 @@ static int own_zone_check(struct checking *c, const struct object *o)
 				    "is required: no name that is short enough can be made of the "
 				    "public one and the domain of zone \"%s\"",
 				    zone->name);
-	if (!dns_name_is_below(name, object_zone(zone)->domain))
+	if (!dns_name_is_below(name, object_declared_zone(zone)->domain))
 		return check_refuse(c, o, "dns.privateFqdn",
 				    "\"%s\" is not below %s, the domain of zone \"%s\", and could "
 				    "not be in it",
-				    name, object_zone(zone)->domain, zone->name);
+				    name, object_declared_zone(zone)->domain, zone->name);
 	return zone_users_check(c, zone, o);
 }
 

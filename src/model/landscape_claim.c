@@ -145,7 +145,7 @@ static void claim_remove(struct landscape *l, struct claim *c)
 static const void *single_claim(const struct node *n, const void *body, struct addr *ret_key)
 {
 	const struct host *h = n->o.kind == OBJECT_HOST ? body : NULL;
-	const struct zone *z = n->o.kind == OBJECT_ZONE ? body : NULL;
+	const struct declared_zone *z = n->o.kind == OBJECT_ZONE ? body : NULL;
 
 	if (h && h->attach != ATTACH_NONE) {
 		*ret_key = attach_key(h);

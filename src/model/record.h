@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Records of zones as people write them: the name within the zone, the type, and the value in presentation form (RFC 1035, 5.1),
- * checked by type and brought into one canonical form, in which equal values are equal strings:
+ * Records of zones as people write them: the name within the zone, the type, and the value in presentation form (wire/rdata.h),
+ * which is brought into one canonical form, in which equal values are equal strings: as rdata_format() writes it, names folded.
  *
- *	A, AAAA          the address as addr_format() writes it
- *	CNAME, NS, PTR   a whole name, folded, without the last dot ("." for the root)
- *	MX               "10 mail.example.org"; "0 ." for no mail (RFC 7505)
- *	SRV              "0 5 443 api.example.org" (priority, weight, port, target); "." as target: no such service
- *	TXT              one or more strings of at most 255 bytes, each in quotes: "a" "b c"; \" \\ and \DDD within
- *
- * Names in values are whole names, with or without a dot at the end: nothing is put behind them, other than in a zone file.
+ * Names in values are whole names, with or without a dot at the end: nothing is put behind them, other than in a zone file. They
+ * consist of letters, digits, '-' and '_'; only MX and SRV may have the root, "no such service" (RFC 7505, 2782).
  *
  * Pure.
  */
@@ -18,10 +13,8 @@
 #include "base/err.h"
 #include "model/dns.h"
 
-#define RECORD_VALUE_MAX 4096			  /* characters of a value as written */
-#define RECORD_TEXT_MAX	 (4 * RECORD_VALUE_MAX + 8) /* of its canonical form, with the NUL */
-#define RECORD_SET_MAX	 60000 /* characters of all values of a set: it must fit into one message */
-#define TXT_STRING_MAX	 255
+#define RECORD_TEXT_MAX RDATA_TEXT_MAX /* of a value's canonical form, with the NUL */
+#define RECORD_SET_MAX	60000	       /* characters of all values of a set: it must fit into one message */
 
 /* "CNAME". 0: no type that a zone may hold. Case does not matter. */
 enum record_type record_type_find(const char *text);

@@ -113,7 +113,7 @@ struct walk {
 bool view_shared_zone(const struct object *owner, struct view_zone *ret_zone,
 		      char domain[DNS_NAME_MAX + 1])
 {
-	const struct zone *z = object_zone(owner);
+	const struct declared_zone *z = object_declared_zone(owner);
 
 	if (!owner->body)
 		return false;
@@ -256,7 +256,7 @@ static int owner_show(const struct walk *w, const struct object *owner)
 		return 0;
 	if (owner->kind == OBJECT_CLUSTER)
 		return w->router ? cluster_show(w, owner) : cluster_show_public(w, owner);
-	if (object_zone(owner)->is_public)
+	if (object_declared_zone(owner)->is_public)
 		return w->router ? 0 : shared_show(w, owner, NULL);
 	by = w->router ? link_find(owner, w->router) : NULL;
 	return by ? shared_show(w, owner, by) : 0;
@@ -395,7 +395,7 @@ static int private_name_tell(const struct object *cluster, const char *name, vie
 
 static int declared_tell(const struct object *zone, view_record_fn *fn, void *arg)
 {
-	const struct zone *z = object_zone(zone);
+	const struct declared_zone *z = object_declared_zone(zone);
 	char name[DNS_NAME_MAX + 1];
 	int r = 0;
 

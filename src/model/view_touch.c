@@ -92,7 +92,7 @@ static int cluster_touch(const struct telling *t, struct object *o, const struct
 }
 
 /* The private names of the clusters that have it as their own end in its domain. */
-static int zone_touch(const struct telling *t, struct object *o, const struct zone *z)
+static int zone_touch(const struct telling *t, struct object *o, const struct declared_zone *z)
 {
 	int r = z->is_public ? t->view(NULL, o, t->arg) : 0;
 

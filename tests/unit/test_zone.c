@@ -30,7 +30,7 @@ static const struct {
 	{R("{name: a, type: A}"), "records[0].values", "is required"},
 	{R("{name: a, type: A, values: []}"), "records[0].values", "leave the whole record out"},
 	{R("{name: a, type: A, values: [1]}"), "records[0].values[0]", "a string"},
-	{R("{name: a, type: A, values: [\"::1\"]}"), "records[0].values[0]", "no IPv4 address"},
+	{R("{name: a, type: A, values: [\"::1\"]}"), "records[0].values[0]", "an IPv4 address"},
 	{R("{name: a, type: AAAA, values: [\"::1\", \"0:0::1\"]}"), "records[0].values[1]",
 	 "same as item 0"},
 	{R("{name: a, type: SOA, values: [x]}"), "records[0].type", "made by itself"},
@@ -83,7 +83,7 @@ static void test_refusals(void **state)
 	}
 }
 
-static struct zone *parse(const char *yaml)
+static struct declared_zone *parse(const char *yaml)
 {
 	json_t *list = documents(yaml);
 	struct err e = {0};
@@ -96,7 +96,7 @@ static struct zone *parse(const char *yaml)
 
 static void test_read(void **state)
 {
-	struct zone *z = parse(
+	struct declared_zone *z = parse(
 		"kind: zone\nname: z\ndomain: Example.ORG.\nvisibility: public\nttl: 60\n"
 		"records:\n"
 		"  - {name: b, type: A, values: [10.0.0.2, 10.0.0.1]}\n"
@@ -123,7 +123,7 @@ static void test_read(void **state)
 	assert_int_equal(n, 1);
 	assert_int_equal(set->ttl, 5);
 	assert_string_equal(set->values, "\"x\" \"y\"");
-	assert_string_equal(zone_find_sets(z, "*", &n)->values, "www.example.org");
+	assert_string_equal(zone_find_sets(z, "*", &n)->values, "www.example.org.");
 	assert_null(zone_find_sets(z, "a", &n));
 	assert_int_equal(n, 0);
 	assert_null(zone_find_sets(z, "c", &n));
