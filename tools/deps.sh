@@ -9,7 +9,8 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 build="gcc make meson ninja-build pkg-config libc6-dev linux-libc-dev liblmdb-dev libsqlite3-dev
 	libmicrohttpd-dev libjansson-dev libyaml-dev libseccomp-dev libcap-ng-dev
-	libcurl4-gnutls-dev libxxhash-dev libmnl-dev libnftables-dev"
+	libcurl4-gnutls-dev libxxhash-dev libmnl-dev libnftables-dev
+	libknot-dev"
 run="iproute2 nftables openssl ca-certificates"
 test="libcmocka-dev python3 python3-pytest python3-yaml curl strace util-linux procps mandoc
 	bash-completion git"

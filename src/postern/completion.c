@@ -49,7 +49,8 @@ static const char *object_kind(const char *word)
 	} kinds[] = {{"CLUSTER", "cluster"},
 		     {"NAME", "cluster"},
 		     {"HOST", "host"},
-		     {"NETWORK", "network"}};
+		     {"NETWORK", "network"},
+		     {"ZONE", "zone"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t n = strlen(kinds[i].word);
