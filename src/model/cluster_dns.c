@@ -119,8 +119,7 @@ static int document_finish(const struct cluster_dns *dns, const json_t *doc, boo
 			       "no private name can be made of it",
 			       fqdn);
 	if (dns->zone == DNS_ZONE_SYSTEM && !dns->private_fqdn &&
-	    strlen(fqdn) + strlen(SYSTEM_LABEL) +
-			    json_string_length(json_object_get(doc, "name")) >
+	    strlen(fqdn) + strlen(SYSTEM_LABEL) + json_string_length(json_object_get(doc, "name")) >
 		    DNS_NAME_MAX)
 		return err_set(e, ERR_INVALID, "privateFqdn",
 			       "is required, since the public name is so long that no private "

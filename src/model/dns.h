@@ -16,10 +16,10 @@
 
 struct object;
 
-#define DNS_TTL		 300   /* of records that say nothing, unless their zone does */
-#define DNS_NEGATIVE_TTL 30    /* how long it may be remembered that there is no such name */
+#define DNS_TTL		 300	   /* of records that say nothing, unless their zone does */
+#define DNS_NEGATIVE_TTL 30	   /* how long it may be remembered that there is no such name */
 #define DNS_TTL_MAX	 INT32_MAX /* RFC 2181, 8 */
-#define DNS_CLUSTER_TTL	 30    /* of a cluster's own records: they move when its settings do */
+#define DNS_CLUSTER_TTL	 30	   /* of a cluster's own records: they move when its settings do */
 
 /* Of the records that a zone may hold; the numbers are those of the wire. */
 enum record_type {
@@ -35,8 +35,9 @@ enum record_type {
 
 /* Every record of one name and type. */
 struct record_set {
-	const char *name;   /* within the zone, folded: "@", "*", "a.b", "*.a" */
-	const char *values; /* n_values strings in canonical form (model/record.h), each ended by its NUL */
+	const char *name; /* within the zone, folded: "@", "*", "a.b", "*.a" */
+	const char *
+		values; /* n_values strings in canonical form (model/record.h), each ended by its NUL */
 	uint32_t n_values;
 	uint32_t ttl;
 	uint32_t index; /* in the document's list */
@@ -86,6 +87,6 @@ enum public_name { PUBLIC_NAME_UNSET, PUBLIC_NAME_OFF, PUBLIC_NAME_ON };
 struct cluster_dns {
 	enum dns_zone zone;
 	struct object *own_zone; /* with DNS_ZONE_OWN */
-	char *private_fqdn;	 /* folded; NULL: made from the public one, see view_private_name() */
+	char *private_fqdn; /* folded; NULL: made from the public one, see view_private_name() */
 	enum public_name public_name;
 };

@@ -206,9 +206,9 @@ static const char *field_changed(enum object_kind kind, const void *before, cons
 		return site_equal(before, after) ? NULL : "connections";
 	case OBJECT_ZONE: {
 		const struct declared_zone *a = before, *b = after;
-		return strcmp(a->domain, b->domain) != 0   ? "domain"
-		       : a->is_public != b->is_public ? "visibility"
-						      : NULL;
+		return strcmp(a->domain, b->domain) != 0 ? "domain"
+		       : a->is_public != b->is_public	 ? "visibility"
+							 : NULL;
 	}
 	default:
 		return NULL;
@@ -332,7 +332,9 @@ static int counts_check(struct checking *c, const struct object *o)
 	static const struct {
 		enum object_kind kind;
 		enum limit limit;
-	} limits[] = {{OBJECT_NETWORK, LIMIT_NETWORKS}, {OBJECT_HOST, LIMIT_HOSTS}, {OBJECT_ZONE, LIMIT_ZONES}};
+	} limits[] = {{OBJECT_NETWORK, LIMIT_NETWORKS},
+		      {OBJECT_HOST, LIMIT_HOSTS},
+		      {OBJECT_ZONE, LIMIT_ZONES}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		size_t n = landscape_count(c->l, limits[i].kind);

@@ -42,7 +42,8 @@ struct seen {
 	enum seen_as as;
 	char domain[DNS_NAME_MAX + 1];
 	const struct object *owner; /* the zone; the cluster whose zone or private name it is */
-	const struct object *by;    /* what puts it there: a zone-link, a cluster, a private endpoint */
+	const struct object
+		*by; /* what puts it there: a zone-link, a cluster, a private endpoint */
 };
 
 struct seeing {
@@ -80,7 +81,8 @@ static int link_see(struct seeing *s, const struct object *by)
 	if (!owner->body)
 		return 0;
 	if (link->zone)
-		snprintf(seen->domain, sizeof(seen->domain), "%s", object_declared_zone(owner)->domain);
+		snprintf(seen->domain, sizeof(seen->domain), "%s",
+			 object_declared_zone(owner)->domain);
 	else if (!cluster_system_domain(owner, seen->domain))
 		return 0;
 	s->n++;
@@ -154,8 +156,7 @@ static int seen_twice(struct checking *c, const struct object *router, const str
 				    "the private name of cluster \"%s\" is that of cluster \"%s\", "
 				    "which has a private endpoint in network \"%s\", too: %s",
 				    b->owner->name, a->owner->name, router->name, b->domain);
-	return check_refuse(c, seen_blame(b),
-			    seen_blame(b) == b->by ? seen_field(b) : NULL,
+	return check_refuse(c, seen_blame(b), seen_blame(b) == b->by ? seen_field(b) : NULL,
 			    "%s \"%s\" has a zone of domain %s already, %s \"%s\"%s: two of one "
 			    "domain cannot answer in one place",
 			    where, router->name, b->domain, object_kind_text(a->owner->kind),

@@ -41,8 +41,7 @@ struct version {
 	void *body;
 	struct edge *edges;
 	size_t n_edges;
-	struct claim
-		*claims; /* a slot per place and family, then one for what a host is attached
+	struct claim *claims; /* a slot per place and family, then one for what a host is attached
 			   to, or a public zone's domain */
 	size_t n_claims;
 };
@@ -59,7 +58,7 @@ struct node {
 	size_t change;	/* 1 + index of its change; 0: not in this transaction */
 	uint64_t stamp; /* scratch of whoever walks */
 	uint64_t touched, checked,
-		swept, /* told, looked at, gone through as a whole in this walk */
+		swept,	     /* told, looked at, gone through as a whole in this walk */
 		swept_names; /* gone through for the names in it */
 	uint64_t touched_near,
 		touched_members;    /* told with those joined to it, with those around these */

@@ -224,9 +224,10 @@ int names_of(const struct landscape *l, const struct object *router,
 {
 	static const struct resolver nothing;
 	struct telling t = {.l = l,
-			    .resolver = router->kind == OBJECT_NETWORK ? &object_network(router)->dns
-					: router->kind == OBJECT_SITE  ? &object_site(router)->dns
-								       : &nothing,
+			    .resolver = router->kind == OBJECT_NETWORK
+						? &object_network(router)->dns
+					: router->kind == OBJECT_SITE ? &object_site(router)->dns
+								      : &nothing,
 			    .public = {public_addresses, n_public},
 			    .fn = fn,
 			    .arg = arg};

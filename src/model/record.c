@@ -69,9 +69,10 @@ int record_name_fold(const char *name, size_t len, const char *domain, char dst[
 	if (strcmp(folded, domain) == 0 || dns_name_is_below(folded, domain))
 		return name_is_whole(quoted, domain, e);
 	if (strlen(folded) + 1 + strlen(domain) > DNS_NAME_MAX)
-		return err_set(e, ERR_INVALID, NULL,
-			       "\"%s\" is too long: with the domain a name has at most %d characters",
-			       quoted, DNS_NAME_MAX);
+		return err_set(
+			e, ERR_INVALID, NULL,
+			"\"%s\" is too long: with the domain a name has at most %d characters",
+			quoted, DNS_NAME_MAX);
 	snprintf(dst, DNS_NAME_MAX + 1, "%s", folded);
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include "model/dns.h"
 
 #define RECORD_TEXT_MAX RDATA_TEXT_MAX /* of a value's canonical form, with the NUL */
-#define RECORD_SET_MAX	60000	       /* characters of all values of a set: it must fit into one message */
+#define RECORD_SET_MAX	60000 /* characters of all values of a set: it must fit into one message */
 
 /* "CNAME". 0: no type that a zone may hold. Case does not matter. */
 enum record_type record_type_find(const char *text);

@@ -14,6 +14,7 @@ struct gathering {
 	bool has_placements, has_endpoints;
 	struct addr *addresses;
 	size_t n, cap;
+	size_t n_placed; /* the first ones: of placements */
 };
 
 static int address_add(struct gathering *g, const struct addr *a)
@@ -48,6 +49,26 @@ static int endpoint_gather(const struct endpoint_view *ep, void *arg)
 	for (size_t f = 0; f < FAMILIES && r == 0; f++)
 		if (ep->addresses[f].family != ADDR_NONE)
 			r = address_add(g, &ep->addresses[f]);
+	if (is_placement)
+		g->n_placed = g->n;
+	return r;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	return addr_cmp(a, b);
+}
+
+/* Placements come in their document's order, then endpoints by address: the same answer, whatever order they were declared in. */
+static int endpoints_gather(const struct object *cluster, struct gathering *g)
+{
+	int r;
+
+	g->n_placed = g->n = 0;
+	r = cluster_each_endpoint(cluster, endpoint_gather, g);
+	if (r == 0 && g->n > g->n_placed)
+		qsort(g->addresses + g->n_placed, g->n - g->n_placed, sizeof(*g->addresses),
+		      by_address);
 	return r;
 }
 
@@ -70,13 +91,14 @@ static int gather_here(const struct object *cluster, const struct object *networ
 {
 	const struct cluster_net *c = object_cluster_net(cluster);
 
+	g->n = 0;
 	if (!is_private_name && public_name_is_off(c))
 		return 0;
 	g->network = network;
 	g->has_endpoints = true;
 	g->has_placements = !is_private_name && is_plain(c) &&
 			    (c->kind != PRIVATE_INTEGRATED || !c->public_enabled);
-	return cluster_each_endpoint(cluster, endpoint_gather, g);
+	return endpoints_gather(cluster, g);
 }
 
 static int gather_placements(const struct object *cluster, struct gathering *g)
@@ -84,7 +106,7 @@ static int gather_placements(const struct object *cluster, struct gathering *g)
 	g->network = NULL;
 	g->has_placements = true;
 	g->has_endpoints = false;
-	return cluster_each_endpoint(cluster, endpoint_gather, g);
+	return endpoints_gather(cluster, g);
 }
 
 /* The addresses of a server name on the internet. */
@@ -224,7 +246,6 @@ static int names_show_here(const struct walk *w, const struct object *cluster)
 
 	if (r == 0 && has_servers)
 		r = server_names_show(w, cluster, VIEW_GIVEN);
-	g.n = 0;
 	if (r == 0)
 		r = gather_here(cluster, w->router, true, &g);
 	if (r == 0 && g.n && cluster_private_name(cluster, name) &&
@@ -347,12 +368,7 @@ int view_each_zone(const struct landscape *l, const struct object *router,
 
 /* --- records ---------------------------------------------------------------------------------------------- */
 
-static int by_address(const void *a, const void *b)
-{
-	return addr_cmp(a, b);
-}
-
-/* One set per family of the addresses, in their order: the same answer, whatever order things were declared in. */
+/* One set per family of the addresses. */
 static int addresses_tell(const struct object *cluster, const char *name, struct gathering *g,
 			  view_record_fn *fn, void *arg)
 {
@@ -368,7 +384,6 @@ static int addresses_tell(const struct object *cluster, const char *name, struct
 				of[n++] = g->addresses[i];
 		if (!n)
 			continue;
-		qsort(of, n, sizeof(*of), by_address);
 		r = fn(&(struct view_record){.name = name,
 					     .type = types[f],
 					     .ttl = DNS_CLUSTER_TTL,

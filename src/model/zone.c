@@ -247,7 +247,8 @@ static int sets_clash(const struct declared_zone *z, struct err *e)
 	return 0;
 }
 
-static int sets_read(struct declared_zone *z, const json_t *v, struct set_place *places, struct err *e)
+static int sets_read(struct declared_zone *z, const json_t *v, struct set_place *places,
+		     struct err *e)
 {
 	struct set_reading sr = {.zone = z};
 
@@ -292,7 +293,8 @@ static int records_check(const json_t *v, void *arg, struct err *e)
 	return sets_clash(z, e);
 }
 
-const struct record_set *zone_find_sets(const struct declared_zone *z, const char *name, size_t *ret_n)
+const struct record_set *zone_find_sets(const struct declared_zone *z, const char *name,
+					size_t *ret_n)
 {
 	size_t low = 0, high = z->n_records;
 

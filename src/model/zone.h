@@ -7,7 +7,8 @@
 #include <jansson.h>
 
 /* The first set of that name in the zone's order; *ret_n of them. NULL if there is none. name is within the zone, folded. */
-const struct record_set *zone_find_sets(const struct declared_zone *z, const char *name, size_t *ret_n);
+const struct record_set *zone_find_sets(const struct declared_zone *z, const char *name,
+					size_t *ret_n);
 
 /* Fold the names in a zone's document that has passed the check, in place. 0, -ERR_NOMEM. */
 int zone_fold_names(json_t *doc) _must_check_;

@@ -93,8 +93,9 @@ int zone_import_run(struct cli *c, struct err *e)
 	int rc;
 
 	if (!file)
-		return err_set(e, ERR_USAGE, "-f", "no zone file given; name one, or - for "
-						   "standard input");
+		return err_set(e, ERR_USAGE, "-f",
+			       "no zone file given; name one, or - for "
+			       "standard input");
 	if (!domain)
 		return err_set(e, ERR_USAGE, "--domain",
 			       "no domain given; it is what the names in the file are below");
@@ -128,7 +129,8 @@ int zone_export_run(struct cli *c, struct err *e)
 	target_done(&t);
 	if (rc < 0)
 		return rc;
-	text = zone_file_write(field(a.json, "document"), (uint32_t)field_int(a.json, "revision", 1));
+	text = zone_file_write(field(a.json, "document"),
+			       (uint32_t)field_int(a.json, "revision", 1));
 	if (text)
 		fputs(text, c->out.file);
 	else

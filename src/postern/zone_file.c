@@ -358,8 +358,8 @@ static bool set_write(FILE *f, const json_t *set, long long ttl)
 
 		if (!type || !text || record_value_canon(type, text, strlen(text), canon, NULL) < 0)
 			return false;
-		fprintf(f, "%s\t%lld\tIN\t%s\t%s\n", *name ? name : "@",
-			field_int(set, "ttl", ttl), record_type_text(type), canon);
+		fprintf(f, "%s\t%lld\tIN\t%s\t%s\n", *name ? name : "@", field_int(set, "ttl", ttl),
+			record_type_text(type), canon);
 	}
 	return true;
 }

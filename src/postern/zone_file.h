@@ -18,7 +18,8 @@
 /* What a file does not say. */
 struct zone_file_head {
 	const char *name;
-	const char *domain; /* what names in the file are below, unless it has an $ORIGIN; everything must be in it */
+	const char *
+		domain; /* what names in the file are below, unless it has an $ORIGIN; everything must be in it */
 	bool is_public;
 };
 

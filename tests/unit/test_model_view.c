@@ -17,17 +17,21 @@
 #include <stdlib.h>
 
 #define NET(n) "kind: network\nname: " n "\naddressSpace: [10.0.0.0/16, 2001:db8::/48]\n---\n"
-#define SUB(s, n)                                                                            \
+#define SUB(s, n) \
 	"kind: subnet\nname: " s "\nnetwork: " n "\nranges: [10.0.0.0/24, 2001:db8::/64]\n---\n"
-#define PLACES                                                                                   \
-	NET("net") NET("pl") NET("pu") NET("u") NET("e") SUB("s", "net") SUB("es", "e")          \
-	"kind: subnet\nname: s2\nnetwork: net\nranges: [10.0.1.0/24]\n---\n"                     \
-	"kind: subnet\nname: deleg\nnetwork: net\nranges: [10.0.2.0/28, 2001:db8:0:2::/64]\n"    \
-	"delegation: clusters\n---\n"                                                            \
-	"kind: site\nname: o\naddressSpace: [192.168.0.0/24]\n"
+#define PLACES                                                                                  \
+	NET("net")                                                                              \
+	NET("pl")                                                                               \
+	NET("pu") NET("u") NET("e") SUB("s", "net") SUB(                                        \
+		"es", "e") "kind: subnet\nname: s2\nnetwork: net\nranges: [10.0.1.0/24]\n---\n" \
+			   "kind: subnet\nname: deleg\nnetwork: net\nranges: [10.0.2.0/28, "    \
+			   "2001:db8:0:2::/64]\n"                                               \
+			   "delegation: clusters\n---\n"                                        \
+			   "kind: site\nname: o\naddressSpace: [192.168.0.0/24]\n"
 
-static const struct addr listeners[] = {{.lo = 0xcb007101, .family = ADDR_V4},
-					{.hi = UINT64_C(0x20010db8ffff0000), .lo = 1, .family = ADDR_V6}};
+static const struct addr listeners[] = {
+	{.lo = 0xcb007101, .family = ADDR_V4},
+	{.hi = UINT64_C(0x20010db8ffff0000), .lo = 1, .family = ADDR_V6}};
 static const struct view_public public = {listeners, 2};
 
 #define PUBLIC	"203.0.113.1 2001:db8:ffff::1"
@@ -36,17 +40,17 @@ static const struct view_public public = {listeners, 2};
 #define AT_E	"10.0.0.77 2001:db8::77"
 #define NX	"NX"
 
-#define CLUSTER(fqdn, enabled)                                                                     \
-	"kind: cluster\nname: prod\nupstreams: [{address: 127.0.0.1}]\npublic: {fqdn: " fqdn       \
+#define CLUSTER(fqdn, enabled)                                                               \
+	"kind: cluster\nname: prod\nupstreams: [{address: 127.0.0.1}]\npublic: {fqdn: " fqdn \
 	", enabled: " enabled "}\n"
-#define PLACED(kind, on)                                                                       \
-	"private: {kind: " kind ", enabled: " on ", placements: [{subnet: s, addresses: "      \
+#define PLACED(kind, on)                                                                  \
+	"private: {kind: " kind ", enabled: " on ", placements: [{subnet: s, addresses: " \
 	"[10.0.0.10, \"2001:db8::10\"]}]}\n"
-#define INTEGRATED                                                                             \
-	"private: {kind: integrated, placements: [{subnet: deleg, addresses: [10.0.2.10, "     \
+#define INTEGRATED                                                                         \
+	"private: {kind: integrated, placements: [{subnet: deleg, addresses: [10.0.2.10, " \
 	"\"2001:db8:0:2::10\"]}]}\n"
-#define ENDPOINT(more)                                                                         \
-	"kind: private-endpoint\nname: ep\ncluster: prod\nsubnet: es\naddresses: "             \
+#define ENDPOINT(more)                                                             \
+	"kind: private-endpoint\nname: ep\ncluster: prod\nsubnet: es\naddresses: " \
 	"[10.0.0.77, \"2001:db8::77\"]\n" more
 #define LINK(name, what, to) "kind: zone-link\nname: " name "\n" what "\n" to "\n"
 
@@ -56,9 +60,18 @@ struct asking {
 	const char *name;
 	char domain[DNS_NAME_MAX + 1]; /* of the best zone so far, "" if none */
 	struct view_zone zone;
-	char *answer;
+	char *answer; /* ANSWER_MAX */
 	bool is_there;
 };
+
+#define ANSWER_MAX 400
+
+static void append(char *dst, const char *text)
+{
+	size_t n = strlen(dst);
+
+	snprintf(dst + n, ANSWER_MAX - n, "%s%s", n ? " " : "", text);
+}
 
 static bool is_in(const char *name, const char *domain)
 {
@@ -92,18 +105,17 @@ static int answer(const struct view_record *record, void *arg)
 	for (size_t i = 0; i < record->n_addresses; i++) {
 		assert_int_equal(record->addresses[i].family,
 				 record->type == RECORD_A ? ADDR_V4 : ADDR_V6);
-		strcat(strcat(q->answer, q->answer[0] ? " " : ""),
-		       addr_format(&record->addresses[i], text));
+		append(q->answer, addr_format(&record->addresses[i], text));
 	}
 	for (size_t i = 0; value && i < record->set->n_values; i++, value += strlen(value) + 1)
-		strcat(strcat(q->answer, q->answer[0] ? " " : ""), value);
+		append(q->answer, value);
 	return 0;
 }
 
 /* In the network's view, then the internet's. */
 static const char *ask(const struct landscape *l, const struct object *router, const char *name)
 {
-	static char text[4][400];
+	static char text[4][ANSWER_MAX];
 	static size_t next;
 	char *dst = text[next++ % 4];
 	struct asking q = {.name = name, .answer = dst};
@@ -133,7 +145,7 @@ static const struct object *place(const struct landscape *l, const char *name)
 
 struct telling {
 	const char *name;
-	char text[400];
+	char text[ANSWER_MAX];
 };
 
 static int told(const char *name, const struct object *cluster, const struct addr *addresses,
@@ -147,7 +159,7 @@ static int told(const char *name, const struct object *cluster, const struct add
 		return 0;
 	assert_string_equal(t->text, "");
 	for (size_t i = 0; i < n; i++)
-		strcat(strcat(t->text, i ? " " : ""), addr_format(&addresses[i], text));
+		append(t->text, addr_format(&addresses[i], text));
 	return 0;
 }
 
@@ -261,8 +273,8 @@ static void test_aks_public(void **state)
 
 static void test_aks_system_zone(void **state)
 {
-	struct landscape *l = places(CLUSTER(AKS, "false") PLACED("private-link", "true")
-					     SYSTEM("true") LINKED);
+	struct landscape *l =
+		places(CLUSTER(AKS, "false") PLACED("private-link", "true") SYSTEM("true") LINKED);
 
 	assert_name(l, "net pl", AKS_PRIVATE, PRIVATE);
 	assert_name(l, "pu u I o", AKS_PRIVATE, NX);
@@ -302,10 +314,10 @@ static void test_aks_system_zone_public_name_off(void **state)
 
 static void test_aks_zone_none(void **state)
 {
-	struct landscape *l = places(CLUSTER(AKS, "false") PLACED("private-link", "true")
-				     "dns: {zone: none, publicName: true}\n");
-	const char *wrong = CLUSTER(AKS, "false") PLACED("private-link", "true")
-		"dns: {zone: none, publicName: false}\n";
+	struct landscape *l = places(CLUSTER(AKS, "false") PLACED(
+		"private-link", "true") "dns: {zone: none, publicName: true}\n");
+	const char *wrong = CLUSTER(AKS, "false")
+		PLACED("private-link", "true") "dns: {zone: none, publicName: false}\n";
 	json_t *docs = documents(wrong);
 	struct err e = {0};
 
@@ -321,17 +333,17 @@ static void test_aks_zone_none(void **state)
 	landscape_free(l);
 }
 
-#define OWN_ZONE                                                                             \
-	"kind: zone\nname: own\ndomain: privatelink.westeurope.azmk8s.example\n"             \
+#define OWN_ZONE                                                                 \
+	"kind: zone\nname: own\ndomain: privatelink.westeurope.azmk8s.example\n" \
 	"visibility: private\n"
 #define OWN "dns: {zone: own, ownZone: own"
 
 static void test_aks_own_zone(void **state)
 {
-	struct landscape *l = places(
-		OWN_ZONE "---\n" CLUSTER(AKS, "false") PLACED("private-link", "true") OWN
-			 "}\n---\n" LINK("net", "zone: own", "network: net") "---\n" LINK(
-				 "pl", "zone: own", "network: pl") "---\n" ENDPOINT(""));
+	struct landscape *l =
+		places(OWN_ZONE "---\n" CLUSTER(AKS, "false") PLACED("private-link", "true") OWN
+		       "}\n---\n" LINK("net", "zone: own", "network: net") "---\n" LINK(
+			       "pl", "zone: own", "network: pl") "---\n" ENDPOINT(""));
 	static const char name[] = "aks1-abc.privatelink.westeurope.azmk8s.example";
 
 	assert_name(l, "net pl", name, PRIVATE);
@@ -343,10 +355,11 @@ static void test_aks_own_zone(void **state)
 	assert_name(l, "net", name, NX);
 	assert_name(l, "pu", name, PRIVATE);
 	/* A subzone; another name within the zone. */
-	must_apply(l, "kind: zone\nname: own\ndomain: "
-		      "team.privatelink.westeurope.azmk8s.example\nvisibility: private\n---\n"
-		      CLUSTER(AKS, "false") PLACED("private-link", "true")
-		      OWN ", privateFqdn: a.b.team.privatelink.westeurope.azmk8s.example}\n");
+	must_apply(l,
+		   "kind: zone\nname: own\ndomain: "
+		   "team.privatelink.westeurope.azmk8s.example\nvisibility: private\n---\n" CLUSTER(
+			   AKS, "false") PLACED("private-link", "true") OWN
+		   ", privateFqdn: a.b.team.privatelink.westeurope.azmk8s.example}\n");
 	assert_name(l, "pl", "a.b.team.privatelink.westeurope.azmk8s.example", PRIVATE);
 	assert_name(l, "e", "a.b.team.privatelink.westeurope.azmk8s.example", AT_E);
 	assert_name(l, "pl I", name, "elsewhere");
@@ -356,9 +369,10 @@ static void test_aks_own_zone(void **state)
 /* The private endpoint deleted: the private name is gone; a new one heals it. */
 static void test_aks_cut_off(void **state)
 {
-	struct landscape *l = places(CLUSTER(AKS, "false") PLACED("private-link", "true")
-					     SYSTEM("true") LINKED);
-	json_t *docs = documents(CLUSTER(AKS, "false") "private: {kind: private-link}\n" SYSTEM("true"));
+	struct landscape *l =
+		places(CLUSTER(AKS, "false") PLACED("private-link", "true") SYSTEM("true") LINKED);
+	json_t *docs =
+		documents(CLUSTER(AKS, "false") "private: {kind: private-link}\n" SYSTEM("true"));
 
 	assert_int_equal(landscape_apply(l, docs, NULL, true).r, 0);
 	assert_name(l, "net pl pu I", AKS_PRIVATE, NX);
@@ -381,8 +395,8 @@ static void test_aks_integrated(void **state)
 	assert_name(l, EVERYONE, AKS, PUBLIC);
 	assert_name(l, "net", INTEGRATED_NAME, VIP);
 	/* Public access removed later, as private; and added again. */
-	must_apply(l, CLUSTER(AKS, "false") INTEGRATED INTEGRATED_ZONE "---\n"
-		      LINK("pl", "cluster: prod", "network: pl"));
+	must_apply(l, CLUSTER(AKS, "false") INTEGRATED INTEGRATED_ZONE
+		   "---\n" LINK("pl", "cluster: prod", "network: pl"));
 	assert_name(l, "net pl", INTEGRATED_NAME, VIP);
 	assert_name(l, "pu u I o e", INTEGRATED_NAME, NX);
 	assert_name(l, EVERYONE, AKS, VIP);
@@ -400,9 +414,13 @@ static void test_no_leaks(void **state)
 		"kind: zone\nname: z1\ndomain: corp.example\nvisibility: private\nrecords: [{name: "
 		"db, type: A, values: [10.0.0.1]}, {name: one, type: A, values: [10.0.0.1]}]\n---\n"
 		"kind: zone\nname: z2\ndomain: corp.example\nvisibility: private\nrecords: [{name: "
-		"db, type: A, values: [10.0.0.2]}]\n---\n" LINK("a", "zone: z1", "network: net")
-		"---\n" LINK("b", "zone: z2", "network: e") "---\n"
-		CLUSTER("prod.corp.example", "true") PLACED("interfaces", "true"));
+		"db, type: A, values: [10.0.0.2]}]\n---\n" LINK(
+			"a", "zone: z1",
+			"network: net") "---\n" LINK("b", "zone: z2",
+						     "network: e") "---\n" CLUSTER("prod.corp."
+										   "example",
+										   "true")
+			PLACED("interfaces", "true"));
 
 	assert_string_equal(ask(l, place(l, "net"), "db.corp.example"), "10.0.0.1");
 	assert_string_equal(ask(l, place(l, "e"), "db.corp.example"), "10.0.0.2");
@@ -422,13 +440,17 @@ static void test_no_leaks(void **state)
 /* What a user declares for the very name comes first, and public zones are seen everywhere. */
 static void test_declared_first(void **state)
 {
-	struct landscape *l = places(
-		CLUSTER("prod.corp.example", "true") PLACED("interfaces", "true") "---\n"
-		"kind: zone\nname: mine\ndomain: prod.corp.example\nvisibility: private\nrecords: "
-		"[{name: \"@\", type: A, values: [10.9.9.9]}]\n---\n"
-		LINK("a", "zone: mine", "network: net") "---\n"
-		"kind: zone\nname: world\ndomain: corp.example\nvisibility: public\nrecords: "
-		"[{name: www, type: AAAA, values: [\"::9\"]}]\n");
+	struct landscape *l = places(CLUSTER("prod.corp.example", "true") PLACED(
+		"interfaces",
+		"true") "---\n"
+			"kind: zone\nname: mine\ndomain: prod.corp.example\nvisibility: "
+			"private\nrecords: "
+			"[{name: \"@\", type: A, values: [10.9.9.9]}]\n---\n" LINK(
+				"a", "zone: mine",
+				"network: net") "---\n"
+						"kind: zone\nname: world\ndomain: "
+						"corp.example\nvisibility: public\nrecords: "
+						"[{name: www, type: AAAA, values: [\"::9\"]}]\n");
 
 	assert_name(l, "net", "prod.corp.example", "10.9.9.9");
 	assert_name(l, "u", "prod.corp.example", PUBLIC);
@@ -444,10 +466,11 @@ static void test_declared_first(void **state)
 /* A name below a conditional forward is the other server's to know. */
 static void test_forwarded(void **state)
 {
-	struct landscape *l = places(
-		CLUSTER(AKS, "false") PLACED("private-link", "true") SYSTEM("true") "---\n"
-		"kind: site\nname: o\naddressSpace: [192.168.0.0/24]\ndns: {forward: [{domain: "
-		"guid.privatelink.westeurope.azmk8s.example, servers: [10.0.0.2]}]}\n");
+	struct landscape *l = places(CLUSTER(AKS, "false") PLACED("private-link", "true") SYSTEM(
+		"true") "---\n"
+			"kind: site\nname: o\naddressSpace: [192.168.0.0/24]\ndns: {forward: "
+			"[{domain: "
+			"guid.privatelink.westeurope.azmk8s.example, servers: [10.0.0.2]}]}\n");
 	struct telling t = {.name = AKS_PRIVATE};
 
 	assert_int_equal(names_of(l, place(l, "o"), listeners, 2, told, &t), 0);
@@ -461,8 +484,8 @@ static void test_forwarded(void **state)
 /* The name that is made where none is given; and names that are in both parts. */
 static void test_private_names(void **state)
 {
-	struct landscape *l = places(CLUSTER("api.example.org", "false")
-					     PLACED("private-link", "true") "dns: {zone: system}\n");
+	struct landscape *l = places(CLUSTER("api.example.org", "false") PLACED(
+		"private-link", "true") "dns: {zone: system}\n");
 	char name[DNS_NAME_MAX + 1];
 
 	assert_name(l, "net", "api.prod.privatelink.example.org", PRIVATE);
@@ -470,8 +493,10 @@ static void test_private_names(void **state)
 	assert_true(cluster_system_domain(landscape_find(l, OBJECT_CLUSTER, "prod"), name));
 	assert_string_equal(name, "prod.privatelink.example.org");
 	/* One name for all: private where the zone is, else as the public one. */
-	must_apply(l, CLUSTER("api.example.org", "true") PLACED("private-link", "true")
-		      "dns: {zone: system, privateFqdn: api.example.org}\n---\n" ENDPOINT(""));
+	must_apply(l,
+		   CLUSTER("api.example.org", "true")
+			   PLACED("private-link", "true") "dns: {zone: system, privateFqdn: "
+							  "api.example.org}\n---\n" ENDPOINT(""));
 	assert_name(l, "net", "api.example.org", PRIVATE);
 	assert_name(l, "u I o", "api.example.org", PUBLIC);
 	assert_name(l, "e", "api.example.org", AT_E);

@@ -62,9 +62,9 @@ static void zone_fill(json_t *d)
 	set(d, "domain", json_string(domains[below(5)]));
 	set(d, "visibility", json_string(below(3) ? "private" : "public"));
 	if (below(2))
-		json_array_append_new(records, json_pack("{ss,ss,s[s]}", "name",
-							 below(2) ? "www" : "x", "type", "A",
-							 "values", below(2) ? "1.1.1.1" : "2.2.2.2"));
+		json_array_append_new(
+			records, json_pack("{ss,ss,s[s]}", "name", below(2) ? "www" : "x", "type",
+					   "A", "values", below(2) ? "1.1.1.1" : "2.2.2.2"));
 	set(d, "records", records);
 }
 
@@ -112,7 +112,8 @@ static void cluster_fill(json_t *d)
 	    json_pack("{so,sb,s[o]}", "fqdn",
 		      json_sprintf("%s.a.example", json_string_value(json_object_get(d, "name"))),
 		      "enabled", below(2), "names",
-		      json_sprintf("alt.%s.b.example", json_string_value(json_object_get(d, "name")))));
+		      json_sprintf("alt.%s.b.example",
+				   json_string_value(json_object_get(d, "name")))));
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(placements, json_pack("{so}", "subnet",
 							    json_sprintf("s%zu", (first + i) % 5)));
@@ -140,9 +141,12 @@ static const struct {
 	size_t n;
 	void (*fill)(json_t *d);
 } sorts[] = {
-	{OBJECT_NETWORK, "n", 3, network_fill},	      {OBJECT_SITE, "o", 1, site_fill},
-	{OBJECT_SUBNET, "s", 5, subnet_fill},	      {OBJECT_ZONE, "z", 4, zone_fill},
-	{OBJECT_ZONE_LINK, "l", 5, zone_link_fill},   {OBJECT_CLUSTER, "c", 4, cluster_fill},
+	{OBJECT_NETWORK, "n", 3, network_fill},
+	{OBJECT_SITE, "o", 1, site_fill},
+	{OBJECT_SUBNET, "s", 5, subnet_fill},
+	{OBJECT_ZONE, "z", 4, zone_fill},
+	{OBJECT_ZONE_LINK, "l", 5, zone_link_fill},
+	{OBJECT_CLUSTER, "c", 4, cluster_fill},
 	{OBJECT_PRIVATE_ENDPOINT, "e", 4, endpoint_fill},
 };
 
@@ -208,9 +212,8 @@ static void records_text(const struct view_zone *z, struct text *t)
 
 static const char *key_of(const struct object *router, const struct object *owner, char key[200])
 {
-	snprintf(key, 200, "%s/%s of %s/%s",
-		 router ? object_kind_text(router->kind) : "internet", router ? router->name : "",
-		 object_kind_text(owner->kind), owner->name);
+	snprintf(key, 200, "%s/%s of %s/%s", router ? object_kind_text(router->kind) : "internet",
+		 router ? router->name : "", object_kind_text(owner->kind), owner->name);
 	return key;
 }
 
@@ -314,17 +317,17 @@ static void assert_same(const json_t *kept, const json_t *fresh, const char *wha
 
 	if (json_equal(kept, fresh))
 		return;
-	json_object_foreach((json_t *)(uintptr_t)fresh, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)fresh, key, value)
+	{
 		const char *was = json_string_value(json_object_get(kept, key));
 
 		if (!was || strcmp(was, json_string_value(value)) != 0)
 			fail_msg("step %zu: %s %s\nkept  %s\nfresh %s", step, what, key, was,
 				 json_string_value(value));
 	}
-	json_object_foreach((json_t *)(uintptr_t)kept, key, value)
-		if (!json_object_get(fresh, key))
-			fail_msg("step %zu: %s %s\nkept  %s, gone", step, what, key,
-				 json_string_value(value));
+	json_object_foreach((json_t *)(uintptr_t)kept, key, value) if (!json_object_get(fresh, key))
+		fail_msg("step %zu: %s %s\nkept  %s, gone", step, what, key,
+			 json_string_value(value));
 }
 
 static void compare(struct landscape *l, const struct kept *k, size_t step)

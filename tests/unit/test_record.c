@@ -44,8 +44,8 @@ static const struct {
 	{"-a", NULL, "no DNS name"},
 	{"a b", NULL, "no DNS name"},
 	{"10.0.0.1", NULL, "is an address"},
-	{LABEL_63 "." LABEL_63 "." LABEL_63 ".a2345678901234567890123456789012345678901234567890", NULL,
-	 "too long"},
+	{LABEL_63 "." LABEL_63 "." LABEL_63 ".a2345678901234567890123456789012345678901234567890",
+	 NULL, "too long"},
 };
 
 static void test_names(void **state)
@@ -125,8 +125,8 @@ static void test_values(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		char dst[RECORD_TEXT_MAX] = "", again[RECORD_TEXT_MAX];
 		struct err e = {0};
-		int r = record_value_canon(values[i].type, values[i].value,
-					   strlen(values[i].value), dst, &e);
+		int r = record_value_canon(values[i].type, values[i].value, strlen(values[i].value),
+					   dst, &e);
 
 		if (values[i].want ? r != 0 || strcmp(dst, values[i].want) != 0
 				   : r != -ERR_INVALID || !strstr(e.text, values[i].says))
@@ -152,8 +152,8 @@ static void test_zero_character(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_types),	    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_full),	    cmocka_unit_test(test_values),
+		cmocka_unit_test(test_types),	       cmocka_unit_test(test_names),
+		cmocka_unit_test(test_full),	       cmocka_unit_test(test_values),
 		cmocka_unit_test(test_zero_character),
 	};
 

@@ -35,9 +35,9 @@ static void test_refusals(void **state)
 		json_t *list = NULL;
 		int r;
 
-		assert_int_equal(document_parse(bad[i].doc, strlen(bad[i].doc), DOCUMENT_YAML,
-						&list, &e),
-				 0);
+		assert_int_equal(
+			document_parse(bad[i].doc, strlen(bad[i].doc), DOCUMENT_YAML, &list, &e),
+			0);
 		r = kind_find("network")->check(json_array_get(list, 0), false, &e);
 		if (r != -ERR_INVALID || strcmp(e.path, bad[i].path) != 0 ||
 		    !strstr(e.text, bad[i].says))
@@ -84,12 +84,14 @@ static void test_read(void **state)
 
 static void test_normalized(void **state)
 {
-	json_t *list = documents(N "dns: {forward: [{domain: Corp.Example., servers: [10.9.9.9]}]}\n");
+	json_t *list =
+		documents(N "dns: {forward: [{domain: Corp.Example., servers: [10.9.9.9]}]}\n");
 	json_t *doc = kind_normalize(kind_find("network"), json_array_get(list, 0));
 	const json_t *forward = json_object_get(json_object_get(doc, "dns"), "forward");
 
-	assert_string_equal(json_string_value(json_object_get(json_array_get(forward, 0), "domain")),
-			    "corp.example");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(forward, 0), "domain")),
+		"corp.example");
 	json_decref(doc);
 	json_decref(list);
 }

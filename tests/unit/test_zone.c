@@ -89,20 +89,21 @@ static struct declared_zone *parse(const char *yaml)
 	struct err e = {0};
 	void *body;
 
-	assert_int_equal(body_parse(OBJECT_ZONE, json_array_get(list, 0), NULL, NULL, &body, &e), 0);
+	assert_int_equal(body_parse(OBJECT_ZONE, json_array_get(list, 0), NULL, NULL, &body, &e),
+			 0);
 	json_decref(list);
 	return body;
 }
 
 static void test_read(void **state)
 {
-	struct declared_zone *z = parse(
-		"kind: zone\nname: z\ndomain: Example.ORG.\nvisibility: public\nttl: 60\n"
-		"records:\n"
-		"  - {name: b, type: A, values: [10.0.0.2, 10.0.0.1]}\n"
-		"  - {name: \"@\", type: TXT, values: [\"x y\"], ttl: 5}\n"
-		"  - {name: B, type: AAAA, values: [\"::2\"]}\n"
-		"  - {name: \"*\", type: CNAME, values: [Www.Example.org.]}\n");
+	struct declared_zone *z =
+		parse("kind: zone\nname: z\ndomain: Example.ORG.\nvisibility: public\nttl: 60\n"
+		      "records:\n"
+		      "  - {name: b, type: A, values: [10.0.0.2, 10.0.0.1]}\n"
+		      "  - {name: \"@\", type: TXT, values: [\"x y\"], ttl: 5}\n"
+		      "  - {name: B, type: AAAA, values: [\"::2\"]}\n"
+		      "  - {name: \"*\", type: CNAME, values: [Www.Example.org.]}\n");
 	const struct record_set *set;
 	size_t n;
 
@@ -212,8 +213,8 @@ static void test_set_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_read),
-		cmocka_unit_test(test_normalized), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_read),
+		cmocka_unit_test(test_normalized),   cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_set_too_long),
 	};
 

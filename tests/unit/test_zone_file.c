@@ -37,39 +37,41 @@ static void assert_document(const json_t *doc, const char *want)
 	json_decref(wanted);
 }
 
-#define HEAD \
-	"\"kind\": \"zone\", \"name\": \"corp\", \"domain\": \"corp.example\", \"visibility\": \"private\""
+#define HEAD                                                                                     \
+	"\"kind\": \"zone\", \"name\": \"corp\", \"domain\": \"corp.example\", \"visibility\": " \
+	"\"private\""
 
 static void test_read(void **state)
 {
-	json_t *doc = read_file(
-		"$TTL 1h\n"
-		"@ IN SOA ns.corp.example. admin.corp.example. (\n"
-		"   2024010101 ; serial\n"
-		"   7200 3600 1209600 60 )\n"
-		"  IN NS ns\n"
-		"; a comment\n"
-		"Www  A 10.0.0.1\n"
-		"     A 10.0.0.2\n"
-		"www  A 10.0.0.1 ; again\n"
-		"     30 AAAA 2001:DB8::1\n"
-		"*.apps CNAME www\n"
-		"ext CNAME www.example.org.\n"
-		"@ MX 10 mail\n"
-		"@ TXT \"v=spf1 -all\" two\n"
-		"_https._tcp SRV 0 5 443 www\n"
-		"$ORIGIN sub.corp.example.\n"
-		"a A 10.0.0.3");
+	json_t *doc = read_file("$TTL 1h\n"
+				"@ IN SOA ns.corp.example. admin.corp.example. (\n"
+				"   2024010101 ; serial\n"
+				"   7200 3600 1209600 60 )\n"
+				"  IN NS ns\n"
+				"; a comment\n"
+				"Www  A 10.0.0.1\n"
+				"     A 10.0.0.2\n"
+				"www  A 10.0.0.1 ; again\n"
+				"     30 AAAA 2001:DB8::1\n"
+				"*.apps CNAME www\n"
+				"ext CNAME www.example.org.\n"
+				"@ MX 10 mail\n"
+				"@ TXT \"v=spf1 -all\" two\n"
+				"_https._tcp SRV 0 5 443 www\n"
+				"$ORIGIN sub.corp.example.\n"
+				"a A 10.0.0.3");
 
 	assert_document(
 		doc,
 		"{" HEAD ", \"ttl\": 3600, \"minimum\": 60, \"records\": ["
 		"{\"name\": \"www\", \"type\": \"A\", \"values\": [\"10.0.0.1\", \"10.0.0.2\"]},"
-		"{\"name\": \"www\", \"type\": \"AAAA\", \"ttl\": 30, \"values\": [\"2001:db8::1\"]},"
+		"{\"name\": \"www\", \"type\": \"AAAA\", \"ttl\": 30, \"values\": "
+		"[\"2001:db8::1\"]},"
 		"{\"name\": \"*.apps\", \"type\": \"CNAME\", \"values\": [\"www.corp.example.\"]},"
 		"{\"name\": \"ext\", \"type\": \"CNAME\", \"values\": [\"www.example.org.\"]},"
 		"{\"name\": \"@\", \"type\": \"MX\", \"values\": [\"10 mail.corp.example.\"]},"
-		"{\"name\": \"@\", \"type\": \"TXT\", \"values\": [\"\\\"v=spf1 -all\\\" \\\"two\\\"\"]},"
+		"{\"name\": \"@\", \"type\": \"TXT\", \"values\": [\"\\\"v=spf1 -all\\\" "
+		"\\\"two\\\"\"]},"
 		"{\"name\": \"_https._tcp\", \"type\": \"SRV\", \"values\": [\"0 5 443 "
 		"www.corp.example.\"]},"
 		"{\"name\": \"a.sub\", \"type\": \"A\", \"values\": [\"10.0.0.3\"]}]}");
@@ -154,8 +156,9 @@ static void test_there_and_back(void **state)
 	doc = json_pack("{s:s}", "kind", "zone");
 	assert_null(zone_file_write(doc, 1));
 	json_object_set_new(doc, "domain", json_string("a.b"));
-	json_object_set_new(doc, "records",
-			    json_pack("[{s:s,s:s,s:[s]}]", "name", "a", "type", "A", "values", "x"));
+	json_object_set_new(
+		doc, "records",
+		json_pack("[{s:s,s:s,s:[s]}]", "name", "a", "type", "A", "values", "x"));
 	assert_null(zone_file_write(doc, 1));
 	json_decref(doc);
 }
@@ -179,8 +182,8 @@ static void test_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read),	    cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_domain),	    cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_read),   cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_domain), cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_many),
 	};
 
