@@ -105,7 +105,7 @@ static const struct command commands[] = {
 			{"proxy-protocol", 0, OPTION_CHOICE, "off|v2", "tell the upstream the client's address"},
 			OPTION_FORCE, OPTION_WAIT},
 	}, {
-		.name = "zone import", .group = CHANGE, .words = "NAME", .also = "zonefile bind axfr",
+		.name = "zone import", .group = CHANGE, .words = "ZONE", .also = "zonefile bind axfr",
 		.summary = "Make a zone of a zone file",
 		.about =
 			"Replaces the whole zone. Every line is looked at first: one that is wrong is named with the\n"
