@@ -28,7 +28,7 @@ import report
 ONE_WORKER = ("idle_bytes", "connection_syscalls", "bulk_cpu", "upload_cpu", "request_cpu", "connection_cpu")
 TWO_WORKERS = ("connection_cpu_2", "request_cpu_2")
 LARGE = ("change_enforced_ms", "revoke_open_ms", "load_policy_ms")
-NETWORKS = ("networks_plan_s", "network_rule_ms", "netd_memory_mib")
+NETWORKS = ("networks_plan_s", "network_rule_ms", "netd_memory_mib", "network_rule_enforced_ms", "networks_made_cpu_s")
 METRICS = ONE_WORKER + TWO_WORKERS + LARGE + NETWORKS
 PEERS = (peers.HAProxy, peers.HAProxySplice, peers.Nginx)
 SPARE_DESCRIPTORS = 400

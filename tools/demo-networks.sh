@@ -164,8 +164,8 @@ typed ops postern exec app -- kubectl get --raw /version
 told "the peered network is not" works gitVersion
 
 step "Back to public only, and everything of the landscape goes. What is in use cannot go first."
-typed ops postern delete -f landscape.yaml
-told "refused: the cluster has an address in it" fails prod
+typed ops postern delete -f group.yaml -f landscape.yaml
+told "refused: the cluster has an address in it" fails 'cluster "prod"'
 typed ops postern apply -f prod.yaml
 told "public again" works prod
 told "the node's watch has ended with the private address" soon sh -c "! kill -0 $node 2>/dev/null || grep -q 'reset\|unable to decode\|EOF' node.watch"

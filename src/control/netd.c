@@ -123,11 +123,8 @@ int netd_check(const struct control *c, struct err *e)
 		return err_set(e, ERR_UNAVAILABLE, NULL, "networks cannot be made here: %s",
 			       n->off);
 	if (n->lacks[0])
-		return err_set(
-			e, ERR_UNSUPPORTED, NULL,
-			"networks cannot be made on this kernel, which lacks %s; use one that "
-			"has it, or load the module",
-			n->lacks);
+		return err_set(e, ERR_UNSUPPORTED, NULL, "networks cannot be made here: %s",
+			       n->lacks);
 	return 0;
 }
 
@@ -138,19 +135,21 @@ static const char *reason_text(const struct netd *n)
 
 json_t *netd_waiting_json(const struct netd *n)
 {
-	return json_pack("{s:s, s:s}", "state", netd_state_text(netd_state(n)), "reason",
-			 reason_text(n));
+	return json_pack("{s:s, s:s, s:I, s:I}", "state", netd_state_text(netd_state(n)), "reason",
+			 reason_text(n), "done", (json_int_t)n->done, "total",
+			 (json_int_t)n->total);
 }
 
 json_t *netd_json(const struct netd *n)
 {
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "state",
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "state",
 			 netd_state_text(netd_state(n)), "pid", (json_int_t)(n->is_up ? n->pid : 0),
 			 "generation", (json_int_t)n->generation, "off", n->off, "lacks", n->lacks,
 			 "failure", n->reason, "failuresTotal", (json_int_t)n->failures,
 			 "operationsTotal", (json_int_t)n->operations, "cutTotal",
 			 (json_int_t)n->cut, "restarts",
-			 (json_int_t)(n->starts ? n->starts - 1 : 0));
+			 (json_int_t)(n->starts ? n->starts - 1 : 0), "done", (json_int_t)n->done,
+			 "total", (json_int_t)n->total);
 }
 
 /* It goes into JSON, logs and terminals, whatever it is. */
@@ -177,6 +176,7 @@ int netd_on_up(struct netd *n, struct msg *m, struct err *e)
 	n->is_up = true;
 	n->has_greeted = n->must_end = false;
 	n->generation = n->rung = 0;
+	n->done = n->total = 0;
 	n->waiting_since = clock_mono_ms();
 	n->starts++;
 	return 0;
@@ -341,6 +341,7 @@ static int on_ack(struct netd *n, const struct msg_ack_netd *ack)
 	n->operations += ack->operations;
 	n->cut += ack->cut;
 	n->took_ns += ack->took_ns;
+	n->done = n->total = 0;
 	/* It comes along; the clock starts again for what is still owed. */
 	n->waiting_since = ack->generation < n->rung ? clock_mono_ms() : 0;
 	if (ack->failed)
@@ -348,6 +349,30 @@ static int on_ack(struct netd *n, const struct msg_ack_netd *ack)
 	else if (ack->generation >= n->generation)
 		moved(n, ack->generation);
 	return 0;
+}
+
+/* Long work is not lateness, whether a bell made it begin or netd did by itself. */
+static int on_progress(struct netd *n, const struct msg_progress_netd *p)
+{
+	if (!n->has_greeted || p->done > p->total)
+		return -EBADMSG;
+	n->done = p->done;
+	n->total = p->total;
+	if (n->waiting_since)
+		n->waiting_since = clock_mono_ms();
+	return 0;
+}
+
+static int message(struct netd *n, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_HELLO_N:
+		return on_hello(n, m->body);
+	case MSG_PROGRESS_N:
+		return on_progress(n, m->body);
+	default:
+		return on_ack(n, m->body);
+	}
 }
 
 #define MSGS_AT_ONCE 16
@@ -362,7 +387,7 @@ static void link_ready(struct source *s, uint32_t events)
 		r = msg_recv(s->fd, ROLE_NETD, ROLE_CONTROL, &m);
 		if (r < 0)
 			break;
-		r = m.type == MSG_HELLO_N ? on_hello(n, m.body) : on_ack(n, m.body);
+		r = message(n, &m);
 		msg_done(&m);
 	}
 	if (s->fd < 0)

@@ -5,7 +5,7 @@
  *	OFF                no netd, and none will come: see `off`
  *	GONE ──NETD_UP──▶ STARTING ──HELLO──▶ UP ──networks changed──▶ BEHIND ──ACK──▶ UP
  *	 ▲                    │                │                          │ └─ACK that failed: netd tries again
- *	 └─────NETD_GONE──────┴────────────────┴──────────────────────────┘ no answer in time: MSG_END_NETD
+ *	 └─────NETD_GONE──────┴────────────────┴──────────────────────────┘ not a word in time: MSG_END_NETD
  *
  * Only generations that changed networks are netd's business. Their bell is rung when every gate has acknowledged: gates reset
  * what an endpoint no longer admits before its address and routes go. An operation of such a generation is done when netd has
@@ -25,7 +25,7 @@
 
 struct control;
 
-#define NETD_ACK_MS   60000 /* from bell to acknowledgement; longer: it is ended */
+#define NETD_ACK_MS   60000 /* without a word, from bell to acknowledgement; longer: it is ended */
 #define NETD_HELLO_MS 60000 /* from start to hello */
 
 enum netd_state { NETD_OFF, NETD_GONE, NETD_STARTING, NETD_UP, NETD_BEHIND };
@@ -48,7 +48,8 @@ struct netd {
 	uint64_t waiting_since; /* monotonic ms: oldest thing that it still owes us; 0: nothing */
 	uint64_t *changed; /* generations that changed networks, above `generation`, ascending */
 	size_t n_changed, cap_changed;
-	uint64_t unknown; /* up to this one nobody knows which did */
+	uint64_t unknown;     /* up to this one nobody knows which did */
+	uint32_t done, total; /* routers, of the change that it is at; total 0: not known */
 	uint32_t starts;
 	uint64_t operations, cut, failures, took_ns; /* sums of what it acknowledged */
 };
@@ -71,7 +72,10 @@ enum netd_state netd_state(const struct netd *n);
 bool netd_is_awaited(const struct netd *n, uint64_t generation);
 /* 0, or why documents that need netd are refused, with the way out: -ERR_UNAVAILABLE (off), -ERR_UNSUPPORTED (the kernel). */
 int netd_check(const struct control *c, struct err *e) _must_check_;
-/* Why it is behind, as an operation says it: {"state", "reason"}; the reason is "" while nothing has failed. New reference. */
+/*
+ * Why it is behind, as an operation says it: {"state", "reason", "done", "total"}; the reason is "" while nothing has failed, the numbers
+ * are of the routers it has to look at. New reference.
+ */
 json_t *netd_waiting_json(const struct netd *n);
 /* As the status says it. New reference. */
 json_t *netd_json(const struct netd *n);

@@ -72,15 +72,40 @@ static int attach_name(struct host *h, enum attach_kind kind, size_t max, const 
 	return 0;
 }
 
+/* "PREFIX.net.NAME" and the like: a daemon has made it, whichever (--netns-prefix). */
+static bool is_made_by_a_daemon(const char *namespace)
+{
+	static const char *const words[] = {".net.", ".hub.", ".site.", ".host."};
+	const char *dot = strchr(namespace, '.');
+
+	for (size_t i = 0; dot && i < ARRAY_SIZE(words); i++)
+		if (strncmp(dot, words[i], strlen(words[i])) == 0)
+			return true;
+	return false;
+}
+
 static int attach_namespace_check(const json_t *v, void *arg, struct err *e)
 {
-	return attach_name(((struct reading *)arg)->body, ATTACH_NAMESPACE, ATTACH_NAME_MAX, v, e);
+	struct host *h = ((struct reading *)arg)->body;
+	int r = attach_name(h, ATTACH_NAMESPACE, ATTACH_NAME_MAX, v, e);
+
+	/* It would join what only peerings, hubs and connections may. */
+	if (r == 0 && is_made_by_a_daemon(h->attach_name))
+		r = err_set(e, ERR_INVALID, NULL,
+			    "\"%s\" is a namespace that posternd makes itself; only others' can be "
+			    "attached",
+			    h->attach_name);
+	return r;
 }
 
 static int attach_interface_check(const json_t *v, void *arg, struct err *e)
 {
-	return attach_name(((struct reading *)arg)->body, ATTACH_INTERFACE, INTERFACE_NAME_MAX, v,
-			   e);
+	struct host *h = ((struct reading *)arg)->body;
+	int r = attach_name(h, ATTACH_INTERFACE, INTERFACE_NAME_MAX, v, e);
+
+	if (r == 0 && strcmp(h->attach_name, "lo") == 0)
+		r = err_set(e, ERR_INVALID, NULL, "the loopback interface cannot be attached");
+	return r;
 }
 
 static int attach_check(const json_t *v, void *arg, struct err *e)

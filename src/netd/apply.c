@@ -8,9 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <net/if.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <xxhash.h>
+
+#define LINKS_AT_ONCE 256 /* deleted; all in one batch */
 
 struct run {
 	const struct apply *apply;
@@ -20,8 +26,10 @@ struct run {
 	const struct op
 		*batch[NETLINK_BATCH_BYTES / NLMSG_HDRLEN]; /* whose message is at which place */
 	uint32_t n_batch;
+	uint32_t
+		n_exist; /* at the beginning of the batch: routes that are there by another link of ours */
 	struct message_link link; /* found last */
-	bool remade;
+	bool remade, is_unruled;
 	int ret;
 	struct err *e;
 };
@@ -62,15 +70,30 @@ void apply_idle(void)
 	spent = NULL;
 }
 
+/* The library ends the process if it cannot have its socket: find out first. NULL with words for people. */
+static struct nft_ctx *nft_open(char *words, size_t cap)
+{
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	struct nft_ctx *nft;
+
+	if (fd < 0) {
+		snprintf(words, cap, "netlink socket for nf_tables: %s", strerror(errno));
+		return NULL;
+	}
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft)
+		snprintf(words, cap, "no memory");
+	return nft;
+}
+
 static int nft_run(const struct text *t, char *words, size_t cap)
 {
 	struct nft_ctx *nft;
 	int ret = -1;
 
 	apply_idle();
-	nft = t->failed ? NULL : nft_ctx_new(NFT_CTX_DEFAULT);
-
 	snprintf(words, cap, "no memory");
+	nft = t->failed ? NULL : nft_open(words, cap);
 	if (!nft)
 		return -1;
 	if (!nft_ctx_buffer_error(nft) && !nft_ctx_buffer_output(nft)) {
@@ -85,6 +108,46 @@ static int nft_run(const struct text *t, char *words, size_t cap)
 	return ret;
 }
 
+/* Line by line in order, but for elements of sets, which the kernel lists in any. */
+static uint64_t listing_digest(const char *text)
+{
+	uint64_t digest = 0, elements = 0;
+	bool in_elements = false;
+
+	for (size_t len; *text; text += len) {
+		len = strcspn(text, "\n,{}");
+		in_elements = in_elements || (len >= 11 && memmem(text, len, "elements =", 10));
+		while (len && *text == ' ') {
+			text++;
+			len--;
+		}
+		if (in_elements)
+			elements += XXH3_64bits(text, len);
+		else
+			digest = XXH3_64bits_withSeed(text, len, digest);
+		in_elements = in_elements && text[len] != '}';
+		len += text[len] != '\0';
+	}
+	return (digest ^ elements) | 1;
+}
+
+uint64_t apply_nft_listing(const struct names *names)
+{
+	char command[NETD_PREFIX_MAX + 32], words[128];
+	struct nft_ctx *nft = nft_open(words, sizeof words);
+	uint64_t digest = 0;
+
+	if (!nft)
+		return 0;
+	snprintf(command, sizeof command, "list table inet %s", names->prefix);
+	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL);
+	if (!nft_ctx_buffer_error(nft) && !nft_ctx_buffer_output(nft) &&
+	    !nft_run_cmd_from_buffer(nft, command))
+		digest = listing_digest(nft_ctx_get_output_buffer(nft));
+	nft_ctx_free(nft);
+	return digest;
+}
+
 static void nft_apply(struct run *r, const struct op *op)
 {
 	struct text t = {0};
@@ -94,8 +157,10 @@ static void nft_apply(struct run *r, const struct op *op)
 		nft_text_replace(r->apply->names, op->nft, &t);
 	else
 		nft_text_remove(r->apply->names, &t);
-	if (nft_run(&t, words, sizeof words))
+	if (nft_run(&t, words, sizeof words)) {
 		failed(r, op, ERR_UNAVAILABLE, words);
+		r->is_unruled = true;
+	}
 	text_done(&t);
 }
 
@@ -113,16 +178,32 @@ int apply_nft_remove(const struct names *names, struct err *e)
 	return ret;
 }
 
-static void sysctl_apply(struct run *r, const struct op *op)
+static bool sysctl_write(const struct ns_sysctl *s)
 {
-	size_t len = strlen(op->sysctl->value);
+	size_t len = strlen(s->value);
 	char path[128];
 	_cleanup_close_ int fd = -1;
 
-	snprintf(path, sizeof path, "/proc/sys/net/%s", op->sysctl->path);
+	snprintf(path, sizeof path, "/proc/sys/net/%s", s->path);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, op->sysctl->value, len) != (ssize_t)len)
+	return fd >= 0 && write(fd, s->value, len) == (ssize_t)len;
+}
+
+/* Forwarding comes after the ruleset, or not at all. */
+static void sysctl_apply(struct run *r, const struct op *op)
+{
+	if (!r->is_unruled && !sysctl_write(op->sysctl))
 		failed_errno(r, op, errno, "");
+}
+
+void apply_forwarding_stop(void)
+{
+	static const struct ns_sysctl off[] = {{"ipv4/ip_forward", "0"},
+					       {"ipv6/conf/all/forwarding", "0"}};
+
+	/* Where one cannot be written, it could not be set either. */
+	for (size_t i = 0; i < ARRAY_SIZE(off); i++)
+		(void)!sysctl_write(&off[i]);
 }
 
 /* --- links ------------------------------------------------------------------------------------------------ */
@@ -291,18 +372,66 @@ static void batch_failed(uint32_t position, int error, void *arg)
 	struct run *r = arg;
 	const struct op *op = r->batch[position];
 
-	if (!is_fine(op, error))
+	/* In the daemon's namespace a public address may still lead to the router that had it before. */
+	if (op->kind == OP_ROUTE_ADD && error == EEXIST && !r->namespace[0])
+		r->batch[r->n_exist++] = op;
+	else if (!is_fine(op, error))
 		failed_errno(r, op, error, r->netlink.words);
+}
+
+struct standing {
+	const struct op *op;
+	const struct names *names;
+	bool is_ours;
+};
+
+static int standing_take(const struct nlmsghdr *h, void *arg)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	struct standing *s = arg;
+	const struct nlattr *a;
+	char link[IFNAMSIZ];
+
+	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != NETD_PROTOCOL ||
+	    m->rtm_dst_len != s->op->route->to.len)
+		return 0;
+	netlink_each_attr (a, h, sizeof *m)
+		if (mnl_attr_get_type(a) == RTA_OIF)
+			s->is_ours = if_indextoname(mnl_attr_get_u32(a), link) &&
+				     strncmp(link, s->names->tag, strlen(s->names->tag)) == 0;
+	return 0;
+}
+
+/* Ours by another link: it is where this one comes from. Anybody else's stays. */
+static void route_move(struct run *r, const struct op *op)
+{
+	const struct op replacing = {.kind = OP_ROUTE_REPLACE, .route = op->route};
+	struct standing s = {op, r->apply->names, false};
+	char buffer[1024];
+	int ret = netlink_ask(&r->netlink, message_route_look(buffer, &op->route->to),
+			      standing_take, &s);
+
+	if (!ret && s.is_ours)
+		ret = netlink_ask(&r->netlink, message_for(buffer, &replacing, &r->link), NULL,
+				  NULL);
+	else
+		ret = -EEXIST;
+	if (ret)
+		failed_errno(r, op, -ret, "");
 }
 
 static void batch_send(struct run *r)
 {
 	const struct op *first = r->n_batch ? r->batch[0] : NULL;
-	int ret = netlink_send(&r->netlink, batch_failed, r);
+	int ret;
 
+	r->n_exist = 0;
+	ret = netlink_send(&r->netlink, batch_failed, r);
 	r->n_batch = 0;
 	if (ret)
 		failed_errno(r, first, -ret, "");
+	for (uint32_t i = 0; i < r->n_exist; i++)
+		route_move(r, r->batch[i]);
 }
 
 static void batch_put(struct run *r, const struct op *op, struct nlmsghdr *h)
@@ -332,6 +461,34 @@ static void link_set(struct run *r, const struct op *op)
 	if (op->link->kind != NS_LINK_LOOPBACK)
 		batch_put(r, op, message_link_mark(buffer, op->link));
 	batch_put(r, op, message_link_up(buffer, op->link));
+}
+
+/*
+ * Deleting a link waits until no processor can still see it, some ten milliseconds that the kernel spends once for all that are
+ * deleted together. Those are in one batch, which the kernel goes through whatever becomes of us: none stays behind in that group.
+ */
+static void links_delete(struct run *r, const struct op *ops, size_t n)
+{
+	char buffer[1024];
+
+	batch_send(r);
+	for (size_t i = 0; i < n; i++)
+		batch_put(r, &ops[i],
+			  n == 1 ? message_link_delete(buffer, ops[i].link->index)
+				 : message_link_group(buffer, ops[i].link->index,
+						      r->apply->names->group_going));
+	if (n > 1)
+		batch_put(r, &ops[0], message_group_delete(buffer, r->apply->names->group_going));
+	batch_send(r);
+}
+
+static size_t links_to_delete(const struct op *ops, size_t n)
+{
+	size_t found = 0;
+
+	while (found < n && found < LINKS_AT_ONCE && ops[found].kind == OP_LINK_DELETE)
+		found++;
+	return found;
 }
 
 /* Those that need more than a message see to it that what comes before them is done. */
@@ -366,9 +523,6 @@ static void op_apply(struct run *r, const struct op *op)
 	case OP_LINK_SET:
 		link_set(r, op);
 		break;
-	case OP_LINK_DELETE:
-		batch_put(r, op, message_link_delete(buffer, op->link->index));
-		break;
 	default:
 		batch_put(r, op, message_for(buffer, op, &r->link));
 		break;
@@ -378,9 +532,12 @@ static void op_apply(struct run *r, const struct op *op)
 int apply_ops(const struct apply *a, const char *namespace, int fd, const struct ops *ops,
 	      bool *ret_remade, struct err *e)
 {
-	struct run *r = calloc(1, sizeof *r);
+	struct run *r;
 	int ret;
 
+	if (!ops->n)
+		return 0;
+	r = calloc(1, sizeof *r);
 	if (!r)
 		return err_set(e, ERR_NOMEM, NULL, "no memory to change namespace '%s'", namespace);
 	*r = (struct run){.apply = a, .namespace = namespace, .fd = fd, .e = e};
@@ -390,8 +547,15 @@ int apply_ops(const struct apply *a, const char *namespace, int fd, const struct
 		return err_set(e, ERR_UNAVAILABLE, NULL, "namespace '%s': netlink: %s", namespace,
 			       strerror(-ret));
 	}
-	for (size_t i = 0; i < ops->n; i++)
-		op_apply(r, &ops->ops[i]);
+	for (size_t i = 0; i < ops->n;) {
+		size_t going = links_to_delete(&ops->ops[i], ops->n - i);
+
+		if (going)
+			links_delete(r, &ops->ops[i], going);
+		else
+			op_apply(r, &ops->ops[i]);
+		i += going ? going : 1;
+	}
 	batch_send(r);
 	netlink_close(&r->netlink);
 	*ret_remade = *ret_remade || r->remade;

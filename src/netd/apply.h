@@ -28,5 +28,9 @@ int apply_link_return(const struct apply *a, int fd, const struct ns_link *l) _m
 void apply_links_sweep(const struct apply *a);
 /* Our table out of the namespace in which the thread is. */
 int apply_nft_remove(const struct names *names, struct err *e) _must_check_;
+/* Nothing goes through the namespace in which the thread is, until it is set otherwise: for one whose ruleset cannot be made. */
+void apply_forwarding_stop(void);
+/* What our table looks like in the namespace in which the thread is, as a number; 0 if it cannot be had. */
+uint64_t apply_nft_listing(const struct names *names);
 /* Let go of what was kept to save time; it keeps the namespace of the last ruleset alive. Whenever there is time, and at the end. */
 void apply_idle(void);

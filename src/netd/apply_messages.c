@@ -50,6 +50,22 @@ struct nlmsghdr *message_link_delete(char *buffer, uint32_t index)
 	return link_message(buffer, RTM_DELLINK, 0, index);
 }
 
+struct nlmsghdr *message_link_group(char *buffer, uint32_t index, uint32_t group)
+{
+	struct nlmsghdr *h = link_message(buffer, RTM_SETLINK, 0, index);
+
+	mnl_attr_put_u32(h, IFLA_GROUP, group);
+	return h;
+}
+
+struct nlmsghdr *message_group_delete(char *buffer, uint32_t group)
+{
+	struct nlmsghdr *h = link_message(buffer, RTM_DELLINK, 0, 0);
+
+	mnl_attr_put_u32(h, IFLA_GROUP, group);
+	return h;
+}
+
 struct nlmsghdr *message_link_alias(char *buffer, uint32_t index, const char *alias)
 {
 	struct nlmsghdr *h = link_message(buffer, RTM_SETLINK, 0, index);
@@ -154,6 +170,18 @@ static struct nlmsghdr *addr_message(char *buffer, const struct op *op, struct m
 	put_addr(h, IFA_ADDRESS, &a->addr);
 	if (adding)
 		mnl_attr_put_u8(h, IFA_PROTO, NETD_PROTOCOL);
+	return h;
+}
+
+struct nlmsghdr *message_route_look(char *buffer, const struct prefix *to)
+{
+	struct nlmsghdr *h = netlink_message(buffer, RTM_GETROUTE, 0, sizeof(struct rtmsg));
+	struct rtmsg *m = mnl_nlmsg_get_payload(h);
+
+	m->rtm_family = family_of(to->addr.family);
+	m->rtm_dst_len = to->len;
+	m->rtm_flags = RTM_F_FIB_MATCH;
+	put_addr(h, RTA_DST, &to->addr);
 	return h;
 }
 

@@ -11,6 +11,9 @@
 struct nlmsghdr *message_link_create(char *buffer, const struct names *names,
 				     const struct ns_link *l, int peer_ns);
 struct nlmsghdr *message_link_delete(char *buffer, uint32_t index);
+/* Two halves of deleting many at once: each one's group, then all of that group. */
+struct nlmsghdr *message_link_group(char *buffer, uint32_t index, uint32_t group);
+struct nlmsghdr *message_group_delete(char *buffer, uint32_t group);
 struct nlmsghdr *message_link_alias(char *buffer, uint32_t index, const char *alias);
 /* Into another namespace, under another name; down, as the kernel does it. */
 struct nlmsghdr *message_link_move(char *buffer, uint32_t index, int ns, const char *name);
@@ -24,3 +27,5 @@ struct message_link {
 };
 /* For addresses, routes, rules. NULL: the link that it is about is not there. */
 struct nlmsghdr *message_for(char *buffer, const struct op *op, struct message_link *link);
+/* Which route there is to the first address of a prefix. */
+struct nlmsghdr *message_route_look(char *buffer, const struct prefix *to);

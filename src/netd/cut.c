@@ -88,20 +88,28 @@ static bool is_routed(const struct tables_network *n, const struct tables_host *
 	return r->kind != ROUTE_UPLINK || may_leave(n, table, h, &f->remote);
 }
 
+/* What is asked of a group: the other end, and by which protocol (enum protocol) to which port. */
+struct wish {
+	const struct addr *other;
+	uint8_t protocol;
+	uint16_t port;
+};
+
 static bool rule_allows(const struct tables_network *n, const struct tables_rule *r,
-			const struct addr *other, uint16_t port)
+			const struct wish *w)
 {
 	if (r->protocol != PROTOCOL_ANY &&
-	    (r->protocol != PROTOCOL_TCP || port < r->port_first || port > r->port_last))
+	    (r->protocol != w->protocol ||
+	     (w->protocol != PROTOCOL_ICMP && (w->port < r->port_first || w->port > r->port_last))))
 		return false;
 	for (uint32_t i = 0; i < r->n_prefixes; i++)
-		if (prefix_contains(&n->prefixes[r->first_prefix + i], other))
+		if (prefix_contains(&n->prefixes[r->first_prefix + i], w->other))
 			return true;
 	return false;
 }
 
 static bool groups_allow(const struct tables_network *n, const struct tables_host *h, bool ingress,
-			 const struct addr *other, uint16_t port)
+			 const struct wish *w)
 {
 	for (uint32_t g = 0; g < h->n_groups; g++) {
 		const struct tables_group *group = &n->groups[n->host_groups[h->first_group + g]];
@@ -109,8 +117,7 @@ static bool groups_allow(const struct tables_network *n, const struct tables_hos
 		if (!ingress && group->egress_open)
 			return true;
 		for (uint32_t i = group->first_rule; i < group->first_rule + group->n_rules; i++)
-			if (n->rules[i].is_ingress == ingress &&
-			    rule_allows(n, &n->rules[i], other, port))
+			if (n->rules[i].is_ingress == ingress && rule_allows(n, &n->rules[i], w))
 				return true;
 	}
 	return h->n_groups == 0;
@@ -123,9 +130,71 @@ bool cut_is_allowed(const struct tables_network *n, const struct tables_host *h,
 		return true;
 	if (!is_routed(n, h, f))
 		return false;
-	if (groups_allow(n, h, true, &f->remote, f->local_port))
+	if (groups_allow(n, h, true, &(struct wish){&f->remote, PROTOCOL_TCP, f->local_port}))
 		return true;
-	return !f->is_listened && groups_allow(n, h, false, &f->remote, f->remote_port);
+	return !f->is_listened &&
+	       groups_allow(n, h, false, &(struct wish){&f->remote, PROTOCOL_TCP, f->remote_port});
+}
+
+static const struct tables_host *host_at(const struct tables_network *n, const struct addr *a)
+{
+	for (uint32_t i = 0; i < n->n_hosts; i++)
+		if (host_has(&n->hosts[i], a))
+			return &n->hosts[i];
+	return NULL;
+}
+
+/* As whom a host is seen on the internet, at this destination; as the ruleset does it, the longest prefix decides. */
+static const struct addr *leaves_as(const struct tables_network *n, const struct tables_host *h,
+				    const struct addr *to)
+{
+	uint32_t table = n->subnets[h->subnet].table;
+	const struct tables_route *r = route_find(n, table, to);
+	const struct tables_nat *best = NULL;
+
+	for (uint32_t i = 0; i < n->n_nats; i++)
+		if (n->nats[i].table == table && prefix_contains(&n->nats[i].to, to) &&
+		    (!best || n->nats[i].to.len > best->to.len))
+			best = &n->nats[i];
+	if (best && (!r || r->to.len <= best->to.len))
+		return &best->address[addr_index(to)];
+	return &h->public[addr_index(to)];
+}
+
+static bool is_translated_so(const struct tables_network *n, const struct cut_track *t,
+			     const struct tables_host *from, const struct tables_host *to)
+{
+	if (!addr_is_equal(&t->called, &t->target) &&
+	    (!to || !addr_is_equal(&t->called, &to->public[addr_index(&t->called)])))
+		return false;
+	return addr_is_equal(&t->source, &t->seen) ||
+	       (from && addr_is_equal(&t->seen, leaves_as(n, from, &t->target)));
+}
+
+static uint8_t protocol_of(uint8_t ip)
+{
+	if (ip == IPPROTO_UDP)
+		return PROTOCOL_UDP;
+	return ip == IPPROTO_ICMP || ip == IPPROTO_ICMPV6 ? PROTOCOL_ICMP : PROTOCOL_ANY;
+}
+
+bool cut_track_is_allowed(const struct tables_network *n, const struct cut_track *t)
+{
+	const struct tables_host *from = host_at(n, &t->source), *to = host_at(n, &t->target);
+	const struct cut_flow flow = {.remote = t->target, .remote_port = t->port};
+	struct wish out = {&t->target, protocol_of(t->protocol), t->port}, in = out;
+
+	in.other = &t->source;
+	if (!is_translated_so(n, t, from, to))
+		return false;
+	if (t->protocol == IPPROTO_TCP)
+		return true;
+	/* Between others: the router's own, as answers to pings of it. */
+	if ((!from && is_local(n, &t->source)) || (!to && is_local(n, &t->target)))
+		return out.protocol == PROTOCOL_ICMP;
+	if (from && (!is_routed(n, from, &flow) || !groups_allow(n, from, false, &out)))
+		return false;
+	return !to || groups_allow(n, to, true, &in);
 }
 
 /* --- the kernel's sockets --------------------------------------------------------------------------------- */

@@ -76,8 +76,9 @@ static int nsid_take(const struct nlmsghdr *h, void *arg)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct rtgenmsg)) if (mnl_attr_get_type(a) == NETNSA_NSID) *
-		(int32_t *)arg = (int32_t)mnl_attr_get_u32(a);
+	netlink_each_attr (a, h, sizeof(struct rtgenmsg))
+		if (mnl_attr_get_type(a) == NETNSA_NSID)
+			*(int32_t *)arg = (int32_t)mnl_attr_get_u32(a);
 	return 0;
 }
 
@@ -158,9 +159,9 @@ static uint32_t own_router(const struct drift *d, const struct nlmsghdr *h)
 	switch (h->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		mnl_attr_for_each(a, h, sizeof(struct ifinfomsg)) if (
-			mnl_attr_get_type(a) ==
-			IFLA_IFNAME) return outer_router(d, mnl_attr_get_str(a));
+		netlink_each_attr (a, h, sizeof(struct ifinfomsg))
+			if (mnl_attr_get_type(a) == IFLA_IFNAME)
+				return outer_router(d, mnl_attr_get_str(a));
 		return 0;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
@@ -168,11 +169,9 @@ static uint32_t own_router(const struct drift *d, const struct nlmsghdr *h)
 			d, ((const struct ifaddrmsg *)mnl_nlmsg_get_payload(h))->ifa_index);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		mnl_attr_for_each(
-			a, h,
-			sizeof(struct rtmsg)) if (mnl_attr_get_type(a) ==
-						  RTA_OIF) return index_router(d,
-									       mnl_attr_get_u32(a));
+		netlink_each_attr (a, h, sizeof(struct rtmsg))
+			if (mnl_attr_get_type(a) == RTA_OIF)
+				return index_router(d, mnl_attr_get_u32(a));
 		return 0;
 	default:
 		return 0;
@@ -187,10 +186,10 @@ static bool is_own_table(const struct drift *d, const struct nlmsghdr *h)
 	    NFNL_MSG_TYPE(h->nlmsg_type) == NFT_MSG_NEWGEN)
 		return false;
 	/* The table is the first attribute of every message but that of the generation. */
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (
-		mnl_attr_get_type(a) ==
-		NFTA_TABLE_NAME) return strncmp(mnl_attr_get_payload(a), d->names->prefix,
-						mnl_attr_get_payload_len(a)) == 0;
+	netlink_each_attr (a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == NFTA_TABLE_NAME)
+			return strncmp(mnl_attr_get_payload(a), d->names->prefix,
+				       mnl_attr_get_payload_len(a)) == 0;
 	return false;
 }
 

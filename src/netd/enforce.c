@@ -138,23 +138,53 @@ static int router_enforce(struct netd *n, struct tables_snapshot *s, uint32_t id
 	return ret ? ret : listening;
 }
 
-/* Those that went before those that came: names and addresses may have moved from one to the other. */
-static void ids_enforce(struct netd *n, struct tables_snapshot *s, const struct ids *ids,
-			bool audit, struct routers_report *report)
+static bool is_in_tables(struct tables_snapshot *s, uint32_t id)
 {
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < ids->n; i++) {
-			struct tables_network record;
-			struct err e = {0};
-			bool is_gone =
-				tables_get_network(s, ids->ids[i], &record) == -ERR_NOT_FOUND;
+	struct tables_network record;
+	int ret = tables_get_network(s, id, &record);
 
-			if (!is_gone)
-				tables_network_done(&record);
-			if (is_gone == (pass == 0) &&
-			    router_enforce(n, s, ids->ids[i], audit, report, &e))
-				failure(n, ids->ids[i], &e);
+	if (!ret)
+		tables_network_done(&record);
+	return ret != -ERR_NOT_FOUND;
+}
+
+/*
+ * Those that went before those that came: names and addresses may have moved from one to the other. Of ids that are no router's
+ * nothing is left in the list.
+ */
+static void ids_order(const struct netd *n, struct tables_snapshot *s, struct ids *ids)
+{
+	size_t gone = 0, kept = 0;
+
+	for (size_t i = 0; i < ids->n; i++) {
+		uint32_t id = ids->ids[i];
+		bool is_there = is_in_tables(s, id);
+
+		if (!is_there && !routers_has(n->routers, id))
+			continue;
+		ids->ids[kept++] = id;
+		if (!is_there) {
+			ids->ids[kept - 1] = ids->ids[gone];
+			ids->ids[gone++] = id;
 		}
+	}
+	ids->n = kept;
+}
+
+static void ids_enforce(struct netd *n, struct tables_snapshot *s, struct ids *ids, bool audit,
+			struct routers_report *report)
+{
+	ids_order(n, s, ids);
+	n->done = 0;
+	n->total = (uint32_t)ids->n;
+	for (size_t i = 0; i < ids->n; i++) {
+		struct err e = {0};
+
+		if (router_enforce(n, s, ids->ids[i], audit, report, &e))
+			failure(n, ids->ids[i], &e);
+		n->done++;
+		link_progress(n);
+	}
 }
 
 /* --- a generation ----------------------------------------------------------------------------------------- */
@@ -215,6 +245,7 @@ static void outcome(struct netd *n, const struct routers_report *report)
 	} else {
 		n->retry_pause_ms = n->retry_due_ms = 0;
 	}
+	n->done = n->total = 0;
 	link_acknowledge(n, report);
 }
 
@@ -241,7 +272,7 @@ void enforce(struct netd *n, bool all)
 		if (!n->lacks[0] &&
 		    routers_apply_internet(n->routers, !n->has_applied_all, &report, &e))
 			failure(n, 0, &e);
-		if (!n->has_applied_all)
+		if (!n->has_applied_all && !n->lacks[0])
 			leftovers_sweep(n, &report);
 		n->has_applied_all = true;
 	}
@@ -257,19 +288,63 @@ void enforce(struct netd *n, bool all)
 
 /* --- looking again ---------------------------------------------------------------------------------------- */
 
+static void heard(uint32_t router, void *arg)
+{
+	struct netd *n = arg;
+
+	if (!router || !id_add(&n->dirty, &n->n_dirty, &n->cap_dirty, router))
+		n->internet_dirty = true;
+	if (!n->look_due_ms)
+		n->look_due_ms = clock_mono_ms() + NETD_LOOK_MS;
+}
+
+struct newer {
+	const struct netd *netd;
+	struct tables_snapshot *snapshot;
+	bool has_router;
+};
+
+static int newer_router(uint32_t id, void *arg)
+{
+	struct newer *w = arg;
+
+	w->has_router = routers_has(w->netd->routers, id) || is_in_tables(w->snapshot, id);
+	return w->has_router;
+}
+
+/*
+ * May routers be looked at as the tables have them? What changed routers since the last bell waits for its own: 0. Of generations that
+ * changed none no bell comes: they are passed by, 1. -ERR_NOT_FOUND: what changed is not known any more.
+ */
+static int may_look(struct netd *n, struct tables_snapshot *s)
+{
+	struct newer w = {n, s, false};
+	int ret = 0;
+
+	if (tables_generation(s) != n->generation)
+		ret = tables_each_change(s, n->generation, newer_router, &w);
+	if (ret)
+		return w.has_router ? 0 : ret;
+	n->generation = tables_generation(s);
+	return 1;
+}
+
 static void router_look(struct netd *n, uint32_t id)
 {
 	struct tables_snapshot *s = tables_acquire(n->tables);
 	struct routers_report report = {0};
 	struct err e = {0};
-	int ret = 0;
+	int may = s ? may_look(n, s) : 0, ret = 0;
 
-	/* What the tables have newer than the last bell waits for its bell. */
-	if (s && tables_generation(s) == n->generation && routers_has(n->routers, id))
+	if (may == 1 && routers_has(n->routers, id))
 		ret = router_enforce(n, s, id, true, &report, &e);
 	if (s)
 		tables_release(s);
-	if (report.n_ops)
+	if (may == -ERR_NOT_FOUND)
+		enforce(n, true);
+	else if (may == 0)
+		heard(id, n); /* once more, soon: its bell may be only for others */
+	if (report.n_ops > report.n_renewed)
 		log_event(LOG_WARN, "drift.mended", LF_UINT("router", id),
 			  LF_STR("first", report.first), LF_UINT("operations", report.n_ops));
 	if (ret) {
@@ -290,16 +365,6 @@ static void internet_look(struct netd *n)
 	if (report.n_ops)
 		log_event(LOG_WARN, "drift.mended", LF_UINT("router", 0),
 			  LF_STR("first", report.first), LF_UINT("operations", report.n_ops));
-}
-
-static void heard(uint32_t router, void *arg)
-{
-	struct netd *n = arg;
-
-	if (!router || !id_add(&n->dirty, &n->n_dirty, &n->cap_dirty, router))
-		n->internet_dirty = true;
-	if (!n->look_due_ms)
-		n->look_due_ms = clock_mono_ms() + NETD_LOOK_MS;
 }
 
 void enforce_heard(struct netd *n)

@@ -33,6 +33,19 @@ void link_acknowledge(struct netd *n, const struct routers_report *report)
 		log_event(LOG_WARN, "control.unheard", LF_STR("what", "acknowledgement"));
 }
 
+void link_progress(void *arg)
+{
+	struct netd *n = arg;
+	const struct msg_progress_netd body = {.done = n->done, .total = n->total};
+	uint64_t now = clock_mono_ms();
+
+	if (now < n->progress_due_ms || n->control < 0)
+		return;
+	n->progress_due_ms = now + NETD_PROGRESS_MS;
+	/* A full queue: control has enough to read. */
+	(void)!msg_send_body(n->control, MSG_PROGRESS_N, &body);
+}
+
 int link_tell_endpoint(const struct socket_known *s, int fd, void *arg)
 {
 	const struct netd *n = arg;

@@ -28,6 +28,7 @@ int names_init(struct names *n, const char *prefix, struct err *e)
 	snprintf(n->tag, sizeof n->tag, "p%04x-", (unsigned int)(hash & 0xffff));
 	snprintf(n->alias, sizeof n->alias, "postern:%s", prefix);
 	n->group = (uint32_t)(hash >> 33) | 1;
+	n->group_going = n->group | 1u << 31;
 	return 0;
 }
 
@@ -73,4 +74,10 @@ bool names_has_mark(const struct names *n, const char *alias, uint32_t group)
 	if (!alias[0])
 		return group == n->group;
 	return strcmp(alias, n->alias) == 0 || names_attached(n, alias);
+}
+
+bool names_is_host(const struct names *n, const char *namespace)
+{
+	return names_is_ours(n, namespace) &&
+	       strncmp(namespace + strlen(n->prefix) + 1, "host.", 5) == 0;
 }

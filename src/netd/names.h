@@ -29,6 +29,7 @@ struct names {
 	char tag[8];		  /* "p1a2b-" */
 	char alias[NS_ALIAS_MAX]; /* "postern:<prefix>" */
 	uint32_t group;
+	uint32_t group_going; /* of links that are about to be deleted together */
 };
 
 /* -ERR_INVALID: no label of lower case letters, digits, '-' that begins with a letter. */
@@ -37,6 +38,8 @@ int names_init(struct names *n, const char *prefix, struct err *e) _must_check_;
 void names_router(const struct names *n, enum tables_router kind, const char *name,
 		  char dst[NS_NAME_MAX]);
 void names_host(const struct names *n, const char *name, char dst[NS_NAME_MAX]);
+/* Is it that of a host that we made? */
+bool names_is_host(const struct names *n, const char *namespace);
 /* Is it the name of a namespace that we make? */
 bool names_is_ours(const struct names *n, const char *namespace);
 /* In the daemon's own namespace, or in an attached one. */

@@ -8,9 +8,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static int rights_drop(const struct options *o)
 {
@@ -38,12 +42,40 @@ static int tables_get(struct netd *n)
 	return ret;
 }
 
+/*
+ * Two that keep namespaces by the same names would each sweep away the other's. The mark is an abstract socket, which goes with the process; one
+ * that was killed a moment ago may still have it.
+ */
+static void prefix_claim(struct netd *n)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	uint64_t until = clock_mono_ms() + NETD_CLAIM_MS;
+	int len = snprintf(sa.sun_path + 1, sizeof sa.sun_path - 1, "postern-netd/%s",
+			   n->options->netns_prefix);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+
+	n->claim = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	while (n->claim >= 0 && bind(n->claim, (struct sockaddr *)&sa, size) &&
+	       errno == EADDRINUSE) {
+		if (clock_mono_ms() > until) {
+			snprintf(n->lacks, sizeof n->lacks,
+				 "another posternd keeps networks by the name '%s' already; give "
+				 "this one a --netns-prefix of its own",
+				 n->options->netns_prefix);
+			return;
+		}
+		(void)poll(NULL, 0, NETD_CLAIM_PAUSE_MS);
+	}
+}
+
 /* A daemon that is without what netd needs serves public endpoints all the same; what is lacking is told and logged. */
 static void kernel_look(struct netd *n)
 {
 	int ret;
 
-	probe_kernel(routers_names(n->routers), routers_netns(n->routers), n->lacks);
+	prefix_claim(n);
+	if (!n->lacks[0])
+		probe_kernel(routers_names(n->routers), routers_netns(n->routers), n->lacks);
 	if (!n->lacks[0]) {
 		ret = drift_open(&n->drift, routers_names(n->routers));
 		if (ret)
@@ -65,6 +97,7 @@ int netd_begin(struct netd *n)
 		return -EPERM;
 	}
 	n->sockets.netns = routers_netns(n->routers);
+	routers_watch(n->routers, link_progress, n);
 	kernel_look(n);
 	if (tables_get(n) || rights_drop(n->options))
 		return -EPERM;
@@ -81,7 +114,7 @@ int netd_main(const struct options *o, int parent_fd)
 	static struct netd netd; /* large */
 	int ret = 0;
 
-	netd = (struct netd){.options = o, .parent = parent_fd, .control = -1};
+	netd = (struct netd){.options = o, .parent = parent_fd, .control = -1, .claim = -1};
 	sockets_init(&netd.sockets, o, NULL);
 	while (!ret && !netd.is_stopping) {
 		struct pollfd p[] = {{.fd = parent_fd, .events = POLLIN},
@@ -103,5 +136,7 @@ int netd_main(const struct options *o, int parent_fd)
 	routers_free(netd.routers);
 	tables_close(netd.tables);
 	enforce_done(&netd);
+	if (netd.claim >= 0)
+		close(netd.claim);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -23,11 +23,15 @@
 #define NETD_RETRY_MAX_MS 30000
 #define NETD_AUDIT_MS \
 	300000 /* every router is looked at within this time, but never more than ... */
-#define NETD_AUDIT_MIN_MS 250  /* ... one in this */
-#define NETD_PUBLIC_MAX	  64   /* public listeners */
-#define NETD_SEND_MS	  5000 /* patience with the parent's queue */
+#define NETD_AUDIT_MIN_MS   250	 /* ... one in this */
+#define NETD_CLAIM_MS	    5000 /* patience with another that has our names, and ... */
+#define NETD_CLAIM_PAUSE_MS 50	 /* ... from one try to the next */
+#define NETD_PUBLIC_MAX	    64	 /* public listeners */
+#define NETD_PROGRESS_MS    1000 /* pause between words of progress to control */
+#define NETD_SEND_MS	    5000 /* patience with the parent's queue */
 
 struct netd {
+	int claim; /* held while the namespaces by our prefix are ours */
 	const struct options *options;
 	int parent, control;
 	bool is_running, is_stopping;
@@ -40,7 +44,7 @@ struct netd {
 	struct sockets sockets;
 	struct drift drift;
 	bool has_applied_all;
-	uint64_t generation;   /* applied, but for what failed */
+	uint64_t generation;   /* applied, but for what failed, or without anything for us */
 	uint64_t acknowledged; /* 0: none yet in this process */
 	bool has_failed;       /* the acknowledged one */
 
@@ -60,6 +64,10 @@ struct netd {
 	uint32_t audit_next; /* id after which the next one is looked at */
 	uint64_t audit_due_ms;
 
+	/* How far enforce() is; total 0 where it is not at work. */
+	uint32_t done, total;
+	uint64_t progress_due_ms;
+
 	uint64_t rung_ns;
 	struct msg msg; /* large; one at a time */
 };
@@ -71,6 +79,8 @@ int link_read(struct netd *n) _must_check_;
 void link_hello(struct netd *n);
 /* What has been done since the bell, or since it failed. */
 void link_acknowledge(struct netd *n, const struct routers_report *report);
+/* Called often: control hears at most once in NETD_PROGRESS_MS that work goes on. arg is the struct netd. */
+routers_step_fn link_progress;
 /* Sockets of endpoints, to the parent. */
 sockets_tell_fn link_tell_endpoint;
 

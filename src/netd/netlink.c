@@ -69,9 +69,10 @@ static void words_take(struct netlink *n, const struct nlmsghdr *h)
 		skip += error->msg.nlmsg_len - sizeof error->msg;
 	if (skip > mnl_nlmsg_get_payload_len(h))
 		return;
-	mnl_attr_for_each(a, h, MNL_ALIGN(skip)) if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG)
-		str_quote(n->words, sizeof n->words, mnl_attr_get_payload(a),
-			  strnlen(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a)));
+	netlink_each_attr (a, h, MNL_ALIGN(skip))
+		if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG)
+			str_quote(n->words, sizeof n->words, mnl_attr_get_payload(a),
+				  strnlen(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a)));
 }
 
 static int send_all(struct netlink *n, const void *bytes, size_t len)

@@ -31,6 +31,17 @@ struct netlink {
 int netlink_open(struct netlink *n, int bus) _must_check_;
 void netlink_close(struct netlink *n); /* of a zeroed one is fine */
 
+/* As libmnl's mnl_attr_for_each, which drops const. */
+#define netlink_each_attr(a, h, offset)                                                            \
+	for ((a) = mnl_nlmsg_get_payload_offset((h), (offset)); mnl_attr_ok(                       \
+		     (a), (int)((const char *)mnl_nlmsg_get_payload_tail(h) - (const char *)(a))); \
+	     (a) = mnl_attr_next(a))
+#define netlink_each_nested(a, nest)                                                      \
+	for ((a) = mnl_attr_get_payload(nest);                                            \
+	     mnl_attr_ok((a), (int)((const char *)mnl_attr_get_payload(nest) +            \
+				    mnl_attr_get_payload_len(nest) - (const char *)(a))); \
+	     (a) = mnl_attr_next(a))
+
 /* A message of this type with `size` zeroed bytes of family header, in a buffer of MNL_SOCKET_BUFFER_SIZE. */
 struct nlmsghdr *netlink_message(void *buffer, uint16_t type, uint16_t flags, size_t size);
 

@@ -206,6 +206,8 @@ static void router_sysctls(struct ns_state *s)
 	/* Who may send from which address is the ruleset's business. */
 	add_sysctl(s, "ipv4/conf/all/rp_filter", "0");
 	add_sysctl(s, "ipv4/conf/default/rp_filter", "0");
+	/* A new namespace has what the machine's first one has. */
+	add_sysctl(s, "ipv4/conf/all/accept_source_route", "0");
 	add_sysctl(s, "ipv4/ip_forward", "1");
 	add_sysctl(s, "ipv6/conf/all/forwarding", "1");
 }
@@ -360,7 +362,7 @@ int plan_internet(const struct names *names, const struct plan_internet *i,
 #define BAD(e, n, what) \
 	err_set((e), ERR_INVALID, NULL, "router '%s': its record is damaged: %s", (n)->name, (what))
 
-static int hosts_check(const struct tables_network *n, struct err *e)
+static int hosts_check(const struct names *names, const struct tables_network *n, struct err *e)
 {
 	for (uint32_t i = 0; i < n->n_hosts; i++) {
 		const struct tables_host *h = &n->hosts[i];
@@ -373,6 +375,8 @@ static int hosts_check(const struct tables_network *n, struct err *e)
 		if (h->attach == ATTACH_NONE ? !plan_name_is_safe(h->name)
 					     : !plan_name_is_safe(h->attach_name))
 			return BAD(e, n, "a host's name");
+		if (h->attach == ATTACH_NAMESPACE && names_is_ours(names, h->attach_name))
+			return BAD(e, n, "a host in a namespace of ours");
 		if (h->attach == ATTACH_INTERFACE &&
 		    (strlen(h->attach_name) >= IFNAMSIZ || strcmp(h->attach_name, "lo") == 0))
 			return err_set(e, ERR_INVALID, NULL,
@@ -382,7 +386,7 @@ static int hosts_check(const struct tables_network *n, struct err *e)
 	return 0;
 }
 
-static int record_check(const struct tables_network *n, struct err *e)
+static int record_check(const struct names *names, const struct tables_network *n, struct err *e)
 {
 	if (n->kind > ROUTER_SITE || !plan_name_is_safe(n->name))
 		return BAD(e, n, "its kind or name");
@@ -404,7 +408,7 @@ static int record_check(const struct tables_network *n, struct err *e)
 		if (n->rules[i].first_prefix > n->n_prefixes ||
 		    n->rules[i].n_prefixes > n->n_prefixes - n->rules[i].first_prefix)
 			return BAD(e, n, "a rule's ranges");
-	return hosts_check(n, e);
+	return hosts_check(names, n, e);
 }
 
 int plan_router(const struct names *names, const struct tables_network *n, struct plan *ret_plan,
@@ -413,7 +417,7 @@ int plan_router(const struct names *names, const struct tables_network *n, struc
 	struct plan p = {0};
 	struct ns_state *router;
 	bool failed = false;
-	int ret = record_check(n, e);
+	int ret = record_check(names, n, e);
 
 	if (ret)
 		return ret;

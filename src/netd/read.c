@@ -39,10 +39,10 @@ static bool info_is_veth(const struct nlattr *info)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each_nested(
-		a, info) if (mnl_attr_get_type(a) ==
-			     IFLA_INFO_KIND) return strncmp(mnl_attr_get_str(a), "veth",
-							    mnl_attr_get_payload_len(a)) == 0;
+	netlink_each_nested (a, info)
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+			return strncmp(mnl_attr_get_str(a), "veth", mnl_attr_get_payload_len(a)) ==
+			       0;
 	return false;
 }
 
@@ -50,14 +50,12 @@ static bool spec_has_no_addrgen(const struct nlattr *spec)
 {
 	const struct nlattr *family, *a;
 
-	mnl_attr_for_each_nested(family, spec)
-	{
+	netlink_each_nested (family, spec) {
 		if (mnl_attr_get_type(family) != AF_INET6)
 			continue;
-		mnl_attr_for_each_nested(
-			a, family) if (mnl_attr_get_type(a) ==
-				       IFLA_INET6_ADDR_GEN_MODE) return mnl_attr_get_u8(a) ==
-			IN6_ADDR_GEN_MODE_NONE;
+		netlink_each_nested (a, family)
+			if (mnl_attr_get_type(a) == IFLA_INET6_ADDR_GEN_MODE)
+				return mnl_attr_get_u8(a) == IN6_ADDR_GEN_MODE_NONE;
 	}
 	return false;
 }
@@ -70,27 +68,27 @@ static void link_parse(const struct names *names, const struct nlmsghdr *h, stru
 
 	l->index = (uint32_t)m->ifi_index;
 	l->is_up = m->ifi_flags & IFF_UP;
-	mnl_attr_for_each(a, h, sizeof *m) switch (mnl_attr_get_type(a))
-	{
-	case IFLA_IFNAME:
-		snprintf(l->name, sizeof l->name, "%s", mnl_attr_get_str(a));
-		break;
-	case IFLA_IFALIAS:
-		snprintf(l->alias, sizeof l->alias, "%s", mnl_attr_get_str(a));
-		break;
-	case IFLA_GROUP:
-		group = mnl_attr_get_u32(a);
-		break;
-	case IFLA_LINKINFO:
-		if (info_is_veth(a))
-			l->kind = NS_LINK_VETH;
-		break;
-	case IFLA_AF_SPEC:
-		l->has_no_addrgen = spec_has_no_addrgen(a);
-		break;
-	default:
-		break;
-	}
+	netlink_each_attr (a, h, sizeof *m)
+		switch (mnl_attr_get_type(a)) {
+		case IFLA_IFNAME:
+			snprintf(l->name, sizeof l->name, "%s", mnl_attr_get_str(a));
+			break;
+		case IFLA_IFALIAS:
+			snprintf(l->alias, sizeof l->alias, "%s", mnl_attr_get_str(a));
+			break;
+		case IFLA_GROUP:
+			group = mnl_attr_get_u32(a);
+			break;
+		case IFLA_LINKINFO:
+			if (info_is_veth(a))
+				l->kind = NS_LINK_VETH;
+			break;
+		case IFLA_AF_SPEC:
+			l->has_no_addrgen = spec_has_no_addrgen(a);
+			break;
+		default:
+			break;
+		}
 	l->is_marked = names_has_mark(names, l->alias, group);
 	if (names_attached(names, l->alias))
 		l->kind = NS_LINK_ATTACHED;
@@ -226,8 +224,7 @@ static int addr_take(const struct nlmsghdr *h, void *arg)
 
 	if (h->nlmsg_type != RTM_NEWADDR || (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
 		return 0;
-	mnl_attr_for_each(a, h, sizeof *m)
-	{
+	netlink_each_attr (a, h, sizeof *m) {
 		if (mnl_attr_get_type(a) == IFA_LOCAL)
 			local = addr_of(m->ifa_family, a);
 		else if (mnl_attr_get_type(a) == IFA_ADDRESS)
@@ -264,31 +261,31 @@ static int route_take(const struct nlmsghdr *h, void *arg)
 
 	if (h->nlmsg_type != RTM_NEWROUTE || (m->rtm_flags & RTM_F_CLONED))
 		return 0;
-	mnl_attr_for_each(a, h, sizeof *m) switch (mnl_attr_get_type(a))
-	{
-	case RTA_DST:
-		route.to.addr = addr_of(m->rtm_family, a);
-		break;
-	case RTA_TABLE:
-		route.table = mnl_attr_get_u32(a);
-		break;
-	case RTA_PRIORITY:
-		route.metric = mnl_attr_get_u32(a);
-		break;
-	case RTA_GATEWAY:
-		route.via = addr_of(m->rtm_family, a);
-		break;
-	case RTA_VIA: /* IPv4 by an IPv6 next hop */
-		if (mnl_attr_get_payload_len(a) == sizeof(struct rtvia) + 16)
-			route.via = addr_v6((const uint8_t *)mnl_attr_get_payload(a) +
-					    sizeof(struct rtvia));
-		break;
-	case RTA_OIF:
-		link = mnl_attr_get_u32(a);
-		break;
-	default:
-		break;
-	}
+	netlink_each_attr (a, h, sizeof *m)
+		switch (mnl_attr_get_type(a)) {
+		case RTA_DST:
+			route.to.addr = addr_of(m->rtm_family, a);
+			break;
+		case RTA_TABLE:
+			route.table = mnl_attr_get_u32(a);
+			break;
+		case RTA_PRIORITY:
+			route.metric = mnl_attr_get_u32(a);
+			break;
+		case RTA_GATEWAY:
+			route.via = addr_of(m->rtm_family, a);
+			break;
+		case RTA_VIA: /* IPv4 by an IPv6 next hop */
+			if (mnl_attr_get_payload_len(a) == sizeof(struct rtvia) + 16)
+				route.via = addr_v6((const uint8_t *)mnl_attr_get_payload(a) +
+						    sizeof(struct rtvia));
+			break;
+		case RTA_OIF:
+			link = mnl_attr_get_u32(a);
+			break;
+		default:
+			break;
+		}
 	if (route.table == RT_TABLE_LOCAL || (r->wants_marked && !route.is_ours) ||
 	    (r->only && link != r->only))
 		return 0;
@@ -316,23 +313,24 @@ static int rule_take(const struct nlmsghdr *h, void *arg)
 
 	if (h->nlmsg_type != RTM_NEWRULE)
 		return 0;
-	mnl_attr_for_each(a, h, sizeof *m) switch (mnl_attr_get_type(a))
-	{
-	case FRA_SRC:
-		rule.from = (struct prefix){.addr = addr_of(m->family, a), .len = m->src_len};
-		break;
-	case FRA_PRIORITY:
-		rule.pref = mnl_attr_get_u32(a);
-		break;
-	case FRA_TABLE:
-		rule.table = mnl_attr_get_u32(a);
-		break;
-	case FRA_PROTOCOL:
-		protocol = mnl_attr_get_u8(a);
-		break;
-	default:
-		break;
-	}
+	netlink_each_attr (a, h, sizeof *m)
+		switch (mnl_attr_get_type(a)) {
+		case FRA_SRC:
+			rule.from =
+				(struct prefix){.addr = addr_of(m->family, a), .len = m->src_len};
+			break;
+		case FRA_PRIORITY:
+			rule.pref = mnl_attr_get_u32(a);
+			break;
+		case FRA_TABLE:
+			rule.table = mnl_attr_get_u32(a);
+			break;
+		case FRA_PROTOCOL:
+			protocol = mnl_attr_get_u8(a);
+			break;
+		default:
+			break;
+		}
 	if (protocol == NETD_PROTOCOL)
 		*state_add_rule(r->state) = rule;
 	return 0;
@@ -435,9 +433,10 @@ static int table_take(const struct nlmsghdr *h, void *arg)
 	const struct nlattr *a;
 
 	r->state->has_nft = true;
-	mnl_attr_for_each(a, h,
-			  sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_TABLE_USERDATA)
-		userdata_read(r->state, mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
+	netlink_each_attr (a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == NFTA_TABLE_USERDATA)
+			userdata_read(r->state, mnl_attr_get_payload(a),
+				      mnl_attr_get_payload_len(a));
 	return 0;
 }
 
@@ -471,8 +470,9 @@ static int generation_take(const struct nlmsghdr *h, void *arg)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_GEN_ID) *
-		(uint32_t *)arg = ntohl(mnl_attr_get_u32(a));
+	netlink_each_attr (a, h, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(a) == NFTA_GEN_ID)
+			*(uint32_t *)arg = ntohl(mnl_attr_get_u32(a));
 	return 0;
 }
 

@@ -1,44 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "netd/routers.h"
+#include "netd/routers_int.h"
 
-#include "netd/cut.h"
-#include "netd/read.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ROUNDS_MAX 3 /* a pair of links that is made anew can undo what was done at its other end */
-
-/* A namespace as it was last applied. */
-struct known_ns {
-	char *name;		 /* "" the daemon's own */
-	uint64_t digest;	 /* 0: not known to be right */
-	uint32_t nft_generation; /* of the kernel, after our last change; 0: not known */
-	uint8_t kind;
-};
-
-struct router {
-	uint32_t id;
-	bool has_v4, has_v6; /* public addresses */
-	struct known_ns *ns;
-	size_t n_ns;
-};
-
-struct routers {
-	struct names names;
-	struct netns netns;
-	struct apply apply;
-	struct router **routers; /* by id */
-	size_t n, cap;
-	struct plan_listener *listeners;
-	size_t n_listeners;
-	struct known_ns internet;
-};
-
-/* --- the list --------------------------------------------------------------------------------------------- */
 
 static size_t place_of(const struct routers *r, uint32_t id)
 {
@@ -55,14 +19,14 @@ static size_t place_of(const struct routers *r, uint32_t id)
 	return low;
 }
 
-static struct router *router_find(const struct routers *r, uint32_t id)
+struct router *routers_router(const struct routers *r, uint32_t id)
 {
 	size_t at = place_of(r, id);
 
 	return at < r->n && r->routers[at]->id == id ? r->routers[at] : NULL;
 }
 
-static struct router *router_get(struct routers *r, uint32_t id)
+struct router *routers_router_make(struct routers *r, uint32_t id)
 {
 	size_t at = place_of(r, id);
 	struct router *new;
@@ -88,31 +52,23 @@ static struct router *router_get(struct routers *r, uint32_t id)
 	return new;
 }
 
-static void known_free(struct known_ns *ns, size_t n)
+void routers_known_free(struct known_ns *ns, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		free(ns[i].name);
 	free(ns);
 }
 
-static void router_forget(struct routers *r, uint32_t id)
+void routers_forget(struct routers *r, uint32_t id)
 {
 	size_t at = place_of(r, id);
 
 	if (at == r->n || r->routers[at]->id != id)
 		return;
-	known_free(r->routers[at]->ns, r->routers[at]->n_ns);
+	routers_known_free(r->routers[at]->ns, r->routers[at]->n_ns);
 	free(r->routers[at]);
 	r->n--;
 	memmove(r->routers + at, r->routers + at + 1, (r->n - at) * sizeof(struct router *));
-}
-
-static const struct known_ns *known_find(const struct router *router, const struct plan_ns *p)
-{
-	for (size_t i = 0; i < router->n_ns; i++)
-		if (router->ns[i].kind == p->kind && strcmp(router->ns[i].name, p->name) == 0)
-			return &router->ns[i];
-	return NULL;
 }
 
 int routers_new(const char *prefix, const struct plan_listener *listeners, size_t n_listeners,
@@ -147,7 +103,7 @@ void routers_free(struct routers *r)
 		return;
 	apply_idle();
 	while (r->n)
-		router_forget(r, r->routers[r->n - 1]->id);
+		routers_forget(r, r->routers[r->n - 1]->id);
 	free(r->routers);
 	free(r->listeners);
 	if (r->netns.own >= 0)
@@ -155,441 +111,10 @@ void routers_free(struct routers *r)
 	free(r);
 }
 
-/* --- one namespace ---------------------------------------------------------------------------------------- */
-
-/* What an apply of a router carries along. */
-struct run {
-	struct routers *r;
-	const struct tables_network *n;
-	struct plan plan;
-	struct router *known;
-	struct known_ns *fresh; /* as plan.ns: what will be known */
-	bool audit, cut_needed, again;
-	bool ways_changed; /* not only rulesets and settings */
-	struct routers_report *report;
-	int ret;
-	struct err *e;
-};
-
-static void run_failed(struct run *run, int ret, const struct err *e)
+void routers_watch(struct routers *r, routers_step_fn *fn, void *arg)
 {
-	if (!run->ret) {
-		run->ret = ret;
-		if (run->e)
-			*run->e = *e;
-	}
-}
-
-static int ns_open(const struct routers *r, const char *name, struct err *e)
-{
-	int fd;
-
-	if (name[0])
-		return netns_open(&r->netns, name, false, e);
-	fd = fcntl(r->netns.own, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? err_set(e, ERR_UNAVAILABLE, NULL, "descriptor: %s", strerror(errno)) : fd;
-}
-
-/* Did somebody else change a ruleset since we did? Then what the table's comment says of it is worth nothing. */
-static void nft_distrust(struct ns_state *have, const struct known_ns *known, uint32_t generation,
-			 bool audit)
-{
-	if (!have->has_nft || !known)
-		return;
-	if (!known->nft_generation) {
-		have->nft_digest = audit ? 0 : have->nft_digest;
-		return;
-	}
-	if (generation && generation != known->nft_generation)
-		have->nft_digest = 0;
-}
-
-static void report_add(struct routers_report *report, const struct ops *ops)
-{
-	if (ops->n && !report->n_ops)
-		op_format(&ops->ops[0], report->first);
-	report->n_ops += (uint32_t)ops->n;
-}
-
-/* The operations of a namespace in two halves: those up to what takes ways away, and the others. */
-static size_t ops_restricting(const struct ops *ops)
-{
-	size_t n = 0;
-
-	while (n < ops->n && ops->ops[n].kind < OP_ROUTE_DELETE)
-		n++;
-	return n;
-}
-
-static bool ops_have_nft(const struct ops *ops)
-{
-	for (size_t i = 0; i < ops->n; i++)
-		if (ops->ops[i].kind == OP_NFT)
-			return true;
-	return false;
-}
-
-static void hosts_cut(struct run *run);
-
-/* The thread is in the namespace. */
-static int ns_change(struct run *run, const struct plan_ns *p, uint32_t generation, int fd,
-		     const struct ns_state *have, struct known_ns *fresh, struct err *e)
-{
-	struct ops ops = {0};
-	bool remade = false;
-	size_t first;
-	int ret = state_diff(p->kind, have, &p->state, &ops), late;
-
-	if (ret)
-		return err_set(e, ERR_NOMEM, NULL, "no memory to compare namespace '%s'", p->name);
-	report_add(run->report, &ops);
-	first = ops_restricting(&ops);
-	if (ops.n) {
-		struct ops part = {.ops = ops.ops, .n = first};
-
-		ret = apply_ops(&run->r->apply, p->name, fd, &part, &remade, e);
-		/* One more by our change; if somebody else's came between, the next look does not find this number. */
-		if (!ret && generation && ops_have_nft(&part))
-			fresh->nft_generation = generation + 1;
-		if (p->kind == NS_ROUTER && run->cut_needed) {
-			hosts_cut(run);
-			if (netns_enter(fd))
-				ret = err_set(e, ERR_UNAVAILABLE, NULL, "cannot enter '%s'",
-					      p->name);
-		}
-		run->ways_changed = run->ways_changed || ops.n > first;
-		part = (struct ops){.ops = ops.ops + first, .n = ops.n - first};
-		late = apply_ops(&run->r->apply, p->name, fd, &part, &remade, ret ? NULL : e);
-		ret = ret ? ret : late;
-	}
-	run->again = run->again || (remade && p->kind != NS_ROUTER);
-	ops_done(&ops);
-	return ret;
-}
-
-static int ns_apply(struct run *run, const struct plan_ns *p, struct known_ns *fresh, struct err *e)
-{
-	const char *link = p->link[0] && p->kind != NS_HOST ? p->link : NULL;
-	const struct known_ns *known = run->known ? known_find(run->known, p) : NULL;
-	_cleanup_close_ int fd = ns_open(run->r, p->name, e);
-	struct ns_state have = {0};
-	uint32_t generation = 0;
-	int ret;
-
-	if (fd < 0)
-		return fd;
-	ret = netns_enter(fd);
-	if (ret)
-		return err_set(e, ERR_UNAVAILABLE, NULL, "entering namespace '%s': %s", p->name,
-			       strerror(-ret));
-	ret = read_state(&run->r->names, p->kind, link, &p->state, &have, e);
-	if (!ret) {
-		fresh->nft_generation = known ? known->nft_generation : 0;
-		if (p->state.has_nft)
-			generation = read_nft_generation();
-		nft_distrust(&have, fresh->nft_generation ? fresh : known, generation, run->audit);
-		ret = ns_change(run, p, generation, fd, &have, fresh, e);
-	}
-	netns_leave(&run->r->netns);
-	state_done(&have);
-	return ret;
-}
-
-/* --- connections ------------------------------------------------------------------------------------------ */
-
-static const struct tables_host *host_of(const struct tables_network *n, uint32_t id)
-{
-	for (uint32_t i = 0; n && i < n->n_hosts; i++)
-		if (n->hosts[i].id == id)
-			return &n->hosts[i];
-	return NULL;
-}
-
-static void ns_cut(struct run *run, const char *name, enum ns_kind kind,
-		   const struct tables_host *h)
-{
-	struct err e = {0};
-	_cleanup_close_ int fd = netns_open(&run->r->netns, name, false, &e);
-	int ret;
-
-	if (fd < 0 || netns_enter(fd))
-		return; /* nobody is in what is not there */
-	ret = cut_connections(run->n, h, kind, &run->report->n_cut, &e);
-	netns_leave(&run->r->netns);
-	if (ret)
-		run_failed(run, ret, &e);
-}
-
-/* Those of hosts that stay, judged by the new record, and all of those that go. */
-static void hosts_cut(struct run *run)
-{
-	for (size_t i = 0; i < run->plan.n_ns; i++) {
-		const struct plan_ns *p = &run->plan.ns[i];
-
-		if (p->host)
-			ns_cut(run, p->name, p->kind, host_of(run->n, p->host));
-	}
-	for (size_t i = 0; run->known && i < run->known->n_ns; i++) {
-		const struct known_ns *k = &run->known->ns[i];
-		bool stays = false;
-
-		for (size_t j = 0; j < run->plan.n_ns && !stays; j++)
-			stays = strcmp(run->plan.ns[j].name, k->name) == 0;
-		if (!stays && k->kind == NS_HOST)
-			ns_cut(run, k->name, k->kind, NULL);
-	}
-}
-
-/* --- one router ------------------------------------------------------------------------------------------- */
-
-static void ns_ensure(struct run *run, const char *name)
-{
-	struct err e = {0};
-	int fd = netns_open(&run->r->netns, name, true, &e);
-
-	if (fd < 0)
-		run_failed(run, fd, &e);
-	else
-		close(fd);
-}
-
-static void namespaces_ensure(struct run *run)
-{
-	const struct ns_state *router = &run->plan.ns[0].state;
-
-	for (size_t i = 0; i < run->plan.n_ns; i++)
-		if (run->plan.ns[i].kind == NS_ROUTER || run->plan.ns[i].kind == NS_HOST)
-			ns_ensure(run, run->plan.ns[i].name);
-	for (size_t i = 0; i < router->n_links; i++)
-		if (router->links[i].kind == NS_LINK_VETH &&
-		    strncmp(router->links[i].name, "to-", 3) == 0)
-			ns_ensure(run, router->links[i].peer_ns);
-}
-
-/* Every namespace whose wanted state is not the one that was applied last. */
-static void namespaces_apply(struct run *run, bool every)
-{
-	for (size_t i = 0; i < run->plan.n_ns; i++) {
-		const struct plan_ns *p = &run->plan.ns[i];
-		struct known_ns *fresh = &run->fresh[i];
-		struct err e = {0};
-		int ret;
-
-		if (fresh->digest && !every)
-			continue;
-		ret = ns_apply(run, p, fresh, &e);
-		fresh->digest = ret ? 0 : state_digest(&p->state);
-		if (ret)
-			run_failed(run, ret, &e);
-	}
-}
-
-static bool name_is_known(const struct routers *r, const char *name)
-{
-	for (size_t i = 0; i < r->n; i++)
-		for (size_t j = 0; j < r->routers[i]->n_ns; j++)
-			if (strcmp(r->routers[i]->ns[j].name, name) == 0)
-				return true;
-	return false;
-}
-
-/*
- * Our links out of a namespace that goes: attached interfaces back to where they came from, pairs deleted. The kernel would do the
- * latter some time after the last process in the namespace is gone.
- */
-static void links_remove(struct run *run, const char *name)
-{
-	struct ns_state want = {0}, have = {0};
-	struct err e = {0};
-	_cleanup_close_ int fd = netns_open(&run->r->netns, name, false, &e);
-	struct ops ops = {0};
-	bool remade = false;
-	int ret;
-
-	if (fd < 0 || netns_enter(fd))
-		return;
-	ret = read_state(&run->r->names, NS_HOST, NULL, &want, &have, &e);
-	have.n_addrs = have.n_routes = 0; /* they go with the links */
-	if (!ret && !state_diff(NS_HOST, &have, &want, &ops))
-		ret = apply_ops(&run->r->apply, name, fd, &ops, &remade, &e);
-	if (ret)
-		run_failed(run, ret, &e);
-	netns_leave(&run->r->netns);
-	ops_done(&ops);
-	state_done(&have);
-}
-
-static void ns_remove(struct run *run, const char *name)
-{
-	struct err e = {0};
-	int ret;
-
-	ns_cut(run, name, NS_HOST, NULL);
-	links_remove(run, name);
-	ret = netns_delete(name, &e);
-	if (ret)
-		run_failed(run, ret, &e);
-	if (!run->report->n_ops++)
-		snprintf(run->report->first, sizeof run->report->first,
-			 "remove the namespace %.120s", name);
-}
-
-/* Namespaces of ours that the router had and has no more; links in those of others have gone with their other end. */
-static void namespaces_remove(struct run *run, const struct known_ns *old, size_t n_old)
-{
-	for (size_t i = 0; i < n_old; i++)
-		if ((old[i].kind == NS_ROUTER || old[i].kind == NS_HOST) &&
-		    !name_is_known(run->r, old[i].name))
-			ns_remove(run, old[i].name);
-}
-
-static int fresh_make(struct run *run)
-{
-	run->fresh = calloc(run->plan.n_ns + 1, sizeof *run->fresh);
-	if (!run->fresh)
-		return -ERR_NOMEM;
-	for (size_t i = 0; i < run->plan.n_ns; i++) {
-		const struct plan_ns *p = &run->plan.ns[i];
-		const struct known_ns *known = run->known ? known_find(run->known, p) : NULL;
-
-		run->fresh[i] = (struct known_ns){.name = strdup(p->name), .kind = p->kind};
-		if (!run->fresh[i].name)
-			return -ERR_NOMEM;
-		if (known && known->digest && known->digest == state_digest(&p->state)) {
-			run->fresh[i].digest = known->digest;
-			run->fresh[i].nft_generation = known->nft_generation;
-		}
-	}
-	/* Where the router itself stays as it is, so do all connections. */
-	run->cut_needed = !run->fresh[0].digest;
-	return 0;
-}
-
-static void public_families(struct router *router, const struct tables_network *n)
-{
-	router->has_v4 = router->has_v6 = false;
-	for (int f = 0; n->has_uplink && f < TABLES_FAMILIES; f++) {
-		bool has = false;
-
-		for (uint32_t i = 0; i < n->n_hosts; i++)
-			has = has || n->hosts[i].public[f].family != ADDR_NONE;
-		for (uint32_t i = 0; i < n->n_nats; i++)
-			has = has || n->nats[i].address[f].family != ADDR_NONE;
-		*(f == 1 ? &router->has_v6 : &router->has_v4) = has;
-	}
-}
-
-int routers_apply(struct routers *r, const struct tables_network *n, bool audit,
-		  struct routers_report *report, struct err *e)
-{
-	struct run run = {.r = r, .n = n, .audit = audit, .report = report, .e = e};
-	struct known_ns *old;
-	size_t n_old;
-	int ret = plan_router(&r->names, n, &run.plan, e);
-
-	if (ret)
-		return ret;
-	run.known = router_get(r, n->id);
-	if (!run.known || fresh_make(&run)) {
-		known_free(run.fresh, run.fresh ? run.plan.n_ns : 0);
-		plan_done(&run.plan);
-		return err_set(e, ERR_NOMEM, NULL, "no memory for router '%s'", n->name);
-	}
-	if (run.cut_needed || audit)
-		namespaces_ensure(&run);
-	namespaces_apply(&run, audit);
-	for (int i = 1; run.again && i < ROUNDS_MAX; i++) {
-		run.again = false;
-		run.ret = 0;
-		namespaces_apply(&run, true);
-	}
-	/* Once more, for what was opened between the first time and the end of its way. */
-	if (run.cut_needed && run.ways_changed)
-		hosts_cut(&run);
-	old = run.known->ns;
-	n_old = run.known->n_ns;
-	run.known->ns = run.fresh;
-	run.known->n_ns = run.plan.n_ns;
-	public_families(run.known, n);
-	namespaces_remove(&run, old, n_old);
-	known_free(old, n_old);
-	plan_done(&run.plan);
-	return run.ret;
-}
-
-int routers_remove(struct routers *r, uint32_t id, struct routers_report *report, struct err *e)
-{
-	struct run run = {.r = r, .report = report, .e = e};
-	struct router *router = router_find(r, id);
-	struct known_ns *old;
-	size_t n_old;
-
-	if (!router)
-		return 0;
-	old = router->ns;
-	n_old = router->n_ns;
-	router->ns = NULL;
-	router->n_ns = 0;
-	router_forget(r, id);
-	/* Hosts first, so that their resets still find a way. */
-	for (size_t i = n_old; i-- > 0;)
-		namespaces_remove(&run, &old[i], 1);
-	known_free(old, n_old);
-	return run.ret;
-}
-
-int routers_apply_internet(struct routers *r, bool audit, struct routers_report *report,
-			   struct err *e)
-{
-	struct run run = {.r = r, .audit = audit, .report = report, .e = e};
-	struct plan_internet in = {.listeners = r->listeners, .n_listeners = r->n_listeners};
-	struct plan_ns p = {.kind = NS_OWN};
-	struct known_ns fresh = {.nft_generation = r->internet.nft_generation};
-	struct router known = {.ns = &r->internet, .n_ns = 1};
-	char no_name[] = "";
-	uint64_t digest;
-	int ret;
-
-	for (size_t i = 0; i < r->n; i++) {
-		in.has_v4 = in.has_v4 || r->routers[i]->has_v4;
-		in.has_v6 = in.has_v6 || r->routers[i]->has_v6;
-	}
-	ret = plan_internet(&r->names, &in, &p.state, e);
-	if (ret)
-		return ret;
-	digest = state_digest(&p.state);
-	if (!audit && r->internet.digest == digest) {
-		state_done(&p.state);
-		return 0;
-	}
-	r->internet.name = no_name;
-	r->internet.kind = NS_OWN;
-	run.known = &known;
-	ret = ns_apply(&run, &p, &fresh, e);
-	r->internet = (struct known_ns){.digest = ret ? 0 : digest,
-					.nft_generation = fresh.nft_generation};
-	state_done(&p.state);
-	return ret;
-}
-
-/* --- what belongs to nobody ------------------------------------------------------------------------------- */
-
-static int namespace_sweep(const char *name, void *arg)
-{
-	struct run *run = arg;
-
-	if (!name_is_known(run->r, name))
-		ns_remove(run, name);
-	return 0;
-}
-
-int routers_sweep(struct routers *r, struct routers_report *report, struct err *e)
-{
-	struct run run = {.r = r, .report = report, .e = e};
-
-	netns_each(&r->names, namespace_sweep, &run);
-	apply_links_sweep(&r->apply);
-	return run.ret;
+	r->step = fn;
+	r->step_arg = arg;
 }
 
 /* --- looking ---------------------------------------------------------------------------------------------- */
@@ -608,7 +133,7 @@ uint32_t routers_next(const struct routers *r, uint32_t after)
 
 bool routers_has(const struct routers *r, uint32_t id)
 {
-	return router_find(r, id) != NULL;
+	return routers_router(r, id) != NULL;
 }
 
 uint32_t routers_find(const struct routers *r, const char *namespace)
@@ -632,7 +157,7 @@ const struct netns *routers_netns(const struct routers *r)
 
 int routers_each_ns(const struct routers *r, uint32_t id, routers_ns_fn *fn, void *arg)
 {
-	const struct router *router = router_find(r, id);
+	const struct router *router = routers_router(r, id);
 	int ret = 0;
 
 	for (size_t i = 0; !ret && router && i < router->n_ns; i++)

@@ -23,7 +23,8 @@ struct routers;
 
 /* What has been done. */
 struct routers_report {
-	uint32_t n_ops; /* 0: everything was as it shall be */
+	uint32_t n_ops;	    /* 0: everything was as it shall be */
+	uint32_t n_renewed; /* of n_ops: rulesets of an earlier netd, put anew to be sure of them */
 	uint32_t n_cut;
 	char first[OP_TEXT_MAX]; /* the first operation */
 };
@@ -32,6 +33,10 @@ struct routers_report {
 int routers_new(const char *prefix, const struct plan_listener *listeners, size_t n_listeners,
 		struct routers **ret_routers, struct err *e) _must_check_;
 void routers_free(struct routers *r); /* the kernel keeps what is there */
+
+/* Called after each namespace that an apply, a removal or the sweep has looked at: they may take long. fn NULL: not. */
+typedef void routers_step_fn(void *arg);
+void routers_watch(struct routers *r, routers_step_fn *fn, void *arg);
 
 /*
  * Make the router's namespaces what the record says. Read again is what changed since the last time, what failed then, and, with

@@ -60,13 +60,19 @@ static bool link_goes(const struct ns_state *have, const struct ns_state *want, 
 	return !h || (h->is_marked && (!w || link_is_another(h, w)));
 }
 
-static void links_remove(const struct ns_state *have, const struct ns_state *want, struct ops *o)
+/*
+ * An interface that we took from the daemon's namespace is in a router, and goes back. In a host's namespace nothing of that mark is ours:
+ * who is root there made it, and must not choose what appears in the daemon's.
+ */
+static void links_remove(enum ns_kind kind, const struct ns_state *have,
+			 const struct ns_state *want, struct ops *o)
 {
 	for (size_t i = 0; i < have->n_links; i++) {
 		const struct ns_link *h = &have->links[i];
 
 		if (h->is_marked && link_goes(have, want, h->name))
-			op_add(o, h->kind == NS_LINK_ATTACHED ? OP_LINK_RETURN : OP_LINK_DELETE)
+			op_add(o, h->kind == NS_LINK_ATTACHED && kind != NS_HOST ? OP_LINK_RETURN
+										 : OP_LINK_DELETE)
 				->link = h;
 	}
 }
@@ -89,8 +95,20 @@ static void links_make(const struct ns_state *have, const struct ns_state *want,
 
 /* --- addresses, routes, rules: both sides are sorted --------------------------------------------------------- */
 
-static void addrs_diff(const struct ns_state *have, const struct ns_state *want, bool removing,
-		       struct ops *o)
+enum addrs_pass { ADDRS_OF_LINKS_THAT_STAY, ADDRS_GOING, ADDRS_OF_NEW_LINKS };
+
+static void addr_new(const struct ns_state *have, const struct ns_state *want,
+		     const struct ns_addr *a, enum addrs_pass pass, struct ops *o)
+{
+	bool stays = !link_goes(have, want, a->link);
+
+	if (pass == (stays ? ADDRS_OF_LINKS_THAT_STAY : ADDRS_OF_NEW_LINKS))
+		op_add(o, OP_ADDR_ADD)->addr = a;
+}
+
+/* New ones come before the old ones go: with a link's last IPv4 address the kernel takes away its routes. */
+static void addrs_diff(const struct ns_state *have, const struct ns_state *want,
+		       enum addrs_pass pass, struct ops *o)
 {
 	size_t h = 0, w = 0;
 
@@ -105,10 +123,10 @@ static void addrs_diff(const struct ns_state *have, const struct ns_state *want,
 		c = h == have->n_addrs	 ? 1
 		    : w == want->n_addrs ? -1
 					 : ns_addr_cmp(&have->addrs[h], &want->addrs[w]);
-		if (c < 0 && removing)
+		if (c < 0 && pass == ADDRS_GOING)
 			op_add(o, OP_ADDR_DELETE)->addr = &have->addrs[h];
-		if (c > 0 && !removing)
-			op_add(o, OP_ADDR_ADD)->addr = &want->addrs[w];
+		if (c > 0)
+			addr_new(have, want, &want->addrs[w], pass, o);
 		h += c <= 0;
 		w += c >= 0;
 	}
@@ -185,17 +203,19 @@ int state_diff(enum ns_kind kind, const struct ns_state *have, const struct ns_s
 {
 	struct ops o = {0};
 
-	sysctls_diff(have, want, &o);
+	/* Nothing is forwarded before the ruleset is there. */
 	if (want->has_nft && (!have->has_nft || have->nft_digest != want->nft_digest))
 		op_add(&o, OP_NFT)->nft = want;
 	if (!want->has_nft && have->has_nft)
 		op_add(&o, OP_NFT_REMOVE)->nft = have;
+	sysctls_diff(have, want, &o);
 	routes_diff(kind, have, want, true, &o);
 	rules_diff(have, want, true, &o);
-	addrs_diff(have, want, true, &o);
-	links_remove(have, want, &o);
+	addrs_diff(have, want, ADDRS_OF_LINKS_THAT_STAY, &o);
+	addrs_diff(have, want, ADDRS_GOING, &o);
+	links_remove(kind, have, want, &o);
 	links_make(have, want, &o);
-	addrs_diff(have, want, false, &o);
+	addrs_diff(have, want, ADDRS_OF_NEW_LINKS, &o);
 	routes_diff(kind, have, want, false, &o);
 	rules_diff(have, want, false, &o);
 	if (o.failed) {

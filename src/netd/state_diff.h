@@ -15,9 +15,9 @@
 #include "netd/state.h"
 
 enum op_kind {
-	OP_SYSCTL,
 	OP_NFT,	       /* our table becomes this one */
 	OP_NFT_REMOVE, /* no table of ours is wanted */
+	OP_SYSCTL,
 	OP_ROUTE_DELETE,
 	OP_RULE_DELETE,
 	OP_ADDR_DELETE,

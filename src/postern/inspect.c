@@ -127,29 +127,39 @@ static void print_gates(const struct term *t, const json_t *s)
 	columns_done(&c);
 }
 
+static void print_netd_state(const struct term *t, const json_t *n)
+{
+	const char *state = field_text(n, "state", "?");
+	const bool is_off = strcmp(state, "off") == 0;
+	long long restarts = field_int(n, "restarts", 0);
+	char count[64];
+
+	fputs("netd: ", t->file);
+	term_print(t, is_off ? TONE_DIM : gate_tone(state), "%s", state);
+	if (!is_off)
+		fprintf(t->file, ", pid %lld, generation %lld", field_int(n, "pid", 0),
+			field_int(n, "generation", 0));
+	if (field_int(n, "total", 0) > 1)
+		fprintf(t->file, ", %lld of %lld routers done", field_int(n, "done", 0),
+			field_int(n, "total", 0));
+	if (restarts)
+		fprintf(t->file, ", %s", count_format(restarts, "restart", count));
+	fputc('\n', t->file);
+}
+
 /* A daemon without networks is one line; what is wrong is said in words. */
 static void print_netd(const struct term *t, const json_t *s)
 {
 	const json_t *n = field(s, "netd");
-	const char *state = field_text(n, "state", "?");
 	static const struct {
 		const char *key, *what;
 	} wrong[] = {{"off", "no networks"},
 		     {"lacks", "this kernel lacks"},
 		     {"failure", "networks as declared cannot be made now"}};
-	long long restarts = field_int(n, "restarts", 0);
-	char count[64];
 
 	if (!n || json_is_null(n))
 		return;
-	fputs("netd: ", t->file);
-	term_print(t, strcmp(state, "off") == 0 ? TONE_DIM : gate_tone(state), "%s", state);
-	if (strcmp(state, "off") != 0)
-		fprintf(t->file, ", pid %lld, generation %lld", field_int(n, "pid", 0),
-			field_int(n, "generation", 0));
-	if (restarts)
-		fprintf(t->file, ", %s", count_format(restarts, "restart", count));
-	fputc('\n', t->file);
+	print_netd_state(t, n);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		_cleanup_free_ char *shown = text_clean(field_text(n, wrong[i].key, ""));
 

@@ -58,6 +58,9 @@ static void print_netd(FILE *f, const json_t *netd, bool also)
 	else
 		fprintf(f, "%s netd, which is %s", also ? " and for" : ": waiting for",
 			field_text(netd, "state", "?"));
+	if (field_int(netd, "total", 0) > 1)
+		fprintf(f, " (%lld of %lld routers done)", field_int(netd, "done", 0),
+			field_int(netd, "total", 0));
 }
 
 static void print_waiting(FILE *f, const json_t *op)

@@ -74,8 +74,8 @@ int listener_options(int fd, const struct options *o)
 	/* Gates see a connection when its first bytes are there; the kernel counts in seconds. */
 	int defer = (int)((o->hello_timeout_ms + 999) / 1000);
 
-	if (set(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
-	    set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, defer) || set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) ||
+	if (set(fd, IPPROTO_TCP, TCP_NODELAY, 1) || set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, defer) ||
+	    set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) ||
 	    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)o->keepalive_s) ||
 	    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) ||
 	    set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT))

@@ -128,6 +128,11 @@ struct msg_hello_netd {
 	char lacks[MSG_TEXT_MAX]; /* what this kernel lacks, for people; "": nothing */
 };
 
+/* netd to control: it is at work still, not stuck. Of the routers that it has to look at, so many are done. */
+struct msg_progress_netd {
+	uint32_t done, total;
+};
+
 /* netd to control: this generation is what the kernel has now, or cannot be for the reason given. One that failed is tried
  * again by netd without a bell, and acknowledged again with what came of it. */
 struct msg_ack_netd {
@@ -200,6 +205,7 @@ struct msg_dumped {
   X(MSG_END_NETD,     ROLE_CONTROL,  ROLE_PARENT,    struct msg_netd,       struct msg_empty,    0) \
   X(MSG_BELL_N,       ROLE_CONTROL,  ROLE_NETD,      struct msg_generation, struct msg_empty,    0) \
   X(MSG_HELLO_N,      ROLE_NETD,     ROLE_CONTROL,   struct msg_hello_netd, struct msg_empty,    0) \
+  X(MSG_PROGRESS_N,   ROLE_NETD,     ROLE_CONTROL,   struct msg_progress_netd, struct msg_empty, 0) \
   X(MSG_ACK_N,        ROLE_NETD,     ROLE_CONTROL,   struct msg_ack_netd,   struct msg_empty,    0) \
   X(MSG_BELL,         ROLE_CONTROL,  ROLE_GATE,      struct msg_generation, struct msg_empty,    0) \
   X(MSG_WATCH,        ROLE_CONTROL,  ROLE_GATE,      struct msg_watch,      struct msg_empty,    0) \

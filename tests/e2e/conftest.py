@@ -16,7 +16,7 @@ import net
 # Before any thread exists: from here on this process lives in the router's network.
 IS_ROOT = net.enter()
 
-pytest.register_assert_rewrite("peers", "daemon")
+pytest.register_assert_rewrite("peers", "daemon", "netd_world")
 
 import daemon  # noqa: E402
 import peers  # noqa: E402

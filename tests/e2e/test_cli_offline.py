@@ -276,6 +276,7 @@ def test_apply_not_yet_enforced_exits_8(cli, api, tmp_path, output):
 
 @pytest.mark.parametrize("waiting, netd, text", [
     ([], {"state": "behind", "reason": ""}, "not yet enforced: waiting for netd, which is behind; see:"),
+    ([], {"state": "behind", "reason": "", "done": 3, "total": 40}, "netd, which is behind (3 of 40 routers done); see:"),
     ([0], {"state": "starting", "reason": ""}, "not yet enforced: waiting for gate 0 and for netd, which is starting; see:"),
     ([], {"state": "behind", "reason": "no \x1b[1mveth"}, "not yet enforced: the networks cannot be made now: no "),
     ([1], {"state": "off", "reason": "off"}, "waiting for gate 1, and the networks cannot be made now: off; see:"),

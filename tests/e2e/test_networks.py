@@ -6,6 +6,7 @@ hosts, and those through private endpoints.
     left 10.1 ── peering ── right 10.2        office 172.20 ── connection ── left
 """
 import json
+import os
 
 import pytest
 
@@ -360,4 +361,18 @@ def test_networks_off():
         assert p.returncode != 0
         assert "networks" in p.stderr and "off" in p.stderr, p.stderr
         assert d.namespaces() == [] and d.netd_pids() == []
+        d.cli_apply(cluster("plain", [("10.0.0.5", 6443)]))
+
+
+@pytest.mark.parametrize("feature,word", [("nf_tables", "nf_tables"), ("namespaces", "CONFIG_NET_NS")])
+def test_a_kernel_that_lacks_something(feature, word):
+    """The daemon serves clusters, and says what networks would need."""
+    net.own_run()
+    with Networks(prefix=["/usr/bin/python3", os.path.join(os.path.dirname(__file__), "lacking.py"), feature]) as d:
+        wait_until("netd said what is missing", lambda: d.status()["netd"]["lacks"])
+        assert word in d.status()["netd"]["lacks"]
+        before = d.status()["revision"]
+        p = d.cli_apply(*network("left", 1), check=False)
+        assert p.returncode != 0 and word in p.stderr and "kernel" in p.stderr, p.stderr
+        assert d.status()["revision"] == before and d.namespaces() == []
         d.cli_apply(cluster("plain", [("10.0.0.5", 6443)]))

@@ -45,7 +45,7 @@ static struct kept endpoints[ENDPOINTS_MAX];
 static size_t n_endpoints;
 static struct records before;
 
-static void die(const char *what)
+__attribute__((noreturn)) static void die(const char *what)
 {
 	fprintf(stderr, "netd_drive: %s: %s\n", what, strerror(errno));
 	if (child > 0)
@@ -133,7 +133,7 @@ static void ack_wait(uint64_t at_least)
 
 			if (b->lacks[0])
 				printf("endpoint lacks %s\n", b->lacks);
-		} else {
+		} else if (msg.type == MSG_ACK_N) {
 			const struct msg_ack_netd *b = msg.body;
 
 			if (b->generation >= at_least) {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void die(const char *what)
+__attribute__((noreturn)) static void die(const char *what)
 {
 	fprintf(stderr, "records: %s\n", what);
 	exit(2);

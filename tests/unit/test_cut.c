@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <netinet/in.h>
 
 static struct prefix prefix(const char *text)
 {
@@ -153,12 +154,69 @@ static void test_what_is_not_ours_to_judge_stays(void **state)
 	assert_true(allowed(&w, 0, "10.1.0.10", 81, "10.1.0.10", 5000, true));
 }
 
+static bool kept(const struct world *w, uint8_t protocol, const char *source, const char *seen,
+		 const char *called, const char *target, uint16_t port)
+{
+	struct cut_track t = {protocol, addr(source), addr(seen), addr(called), addr(target), port};
+
+	return cut_track_is_allowed(&w->n, &t);
+}
+
+static void test_tracked_flows_by_the_rules_of_both_ends(void **state)
+{
+	static const char a[] = "10.1.0.10", b[] = "10.1.1.10";
+	struct world w;
+
+	world_init(&w);
+	w.rules[0].protocol = PROTOCOL_UDP;
+	assert_true(kept(&w, IPPROTO_UDP, b, b, a, a, 80));
+	assert_false(kept(&w, IPPROTO_UDP, b, b, a, a, 81));
+	assert_false(kept(&w, IPPROTO_ICMP, b, b, a, a, 0));
+	assert_false(kept(&w, IPPROTO_SCTP, b, b, a, a, 80));
+	assert_true(kept(&w, IPPROTO_SCTP, a, a, b, b, 80));
+	w.rules[1].protocol = PROTOCOL_TCP;
+	assert_false(kept(&w, IPPROTO_UDP, a, a, b, b, 80));
+	/* TCP is ended at its ends, so that they hear of it. */
+	assert_true(kept(&w, IPPROTO_TCP, a, a, b, b, 80));
+	/* A host that is no more; the gateway's pongs. */
+	assert_false(kept(&w, IPPROTO_UDP, "10.1.1.11", "10.1.1.11", b, b, 80));
+	assert_true(kept(&w, IPPROTO_ICMP, "10.1.1.1", "10.1.1.1", b, b, 0));
+	/* No way there any more. */
+	assert_false(kept(&w, IPPROTO_UDP, b, b, "10.2.0.1", "10.2.0.1", 80));
+}
+
+static void test_tracked_flows_by_their_public_addresses(void **state)
+{
+	static const char a[] = "10.1.0.10", who[] = "203.0.113.7", public[] = "192.0.2.77";
+	struct world w;
+
+	world_init(&w);
+	w.hosts[0].n_groups = 0;
+	for (int i = 0; i < 2; i++) {
+		uint8_t protocol = i ? IPPROTO_TCP : IPPROTO_UDP;
+
+		w.hosts[0].public[0] = addr(public);
+		assert_true(kept(&w, protocol, who, who, public, a, 80));
+		assert_false(kept(&w, protocol, who, who, "192.0.2.78", a, 80));
+		assert_false(kept(&w, protocol, who, who, public, "10.1.1.10", 80));
+		/* The NAT's prefix is the longer one. */
+		assert_true(kept(&w, protocol, a, "192.0.2.9", who, who, 80));
+		assert_false(kept(&w, protocol, a, public, who, who, 80));
+		assert_true(kept(&w, protocol, a, public, "192.0.2.200", "192.0.2.200", 80));
+		w.hosts[0].public[0] = (struct addr){0};
+		assert_false(kept(&w, protocol, who, who, public, a, 80));
+		assert_false(kept(&w, protocol, a, public, "192.0.2.200", "192.0.2.200", 80));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_opened_it_decides_which_rules),
 		cmocka_unit_test(test_where_nothing_leads_nothing_stays),
 		cmocka_unit_test(test_what_is_not_ours_to_judge_stays),
+		cmocka_unit_test(test_tracked_flows_by_the_rules_of_both_ends),
+		cmocka_unit_test(test_tracked_flows_by_their_public_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

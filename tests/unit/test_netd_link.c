@@ -425,6 +425,46 @@ static void who_is_late_is_ended(void **state)
 	assert_int_equal(asked_to_end(), 8);
 }
 
+static void progress(uint32_t done, uint32_t total)
+{
+	const struct msg_progress_netd p = {done, total};
+
+	assert_int_equal(msg_send_body(netd, MSG_PROGRESS_N, &p), 0);
+	loop_run_once(&c->loop, 0);
+}
+
+/* As long as it says that it goes on, it may take as long as it takes. */
+static void who_is_at_work_is_not_late(void **state)
+{
+	json_t *waiting;
+
+	up_and_at(10);
+	change(11, true);
+	gate_ack(11);
+	assert_int_equal(bell(), 11);
+	for (uint32_t i = 0; i < 5; i++) {
+		c->netd.waiting_since -= NETD_ACK_MS - 1000;
+		progress(i, 1000);
+		netd_tick(&c->netd);
+		assert_int_equal(asked_to_end(), 0);
+	}
+	waiting = netd_waiting_json(&c->netd);
+	assert_int_equal(json_integer_value(json_object_get(waiting, "done")), 4);
+	assert_int_equal(json_integer_value(json_object_get(waiting, "total")), 1000);
+	json_decref(waiting);
+	c->netd.waiting_since -= NETD_ACK_MS + 1; /* then it says no more */
+	netd_tick(&c->netd);
+	assert_int_equal(asked_to_end(), 7);
+	netd_is_gone(7);
+	netd_start(8);
+	hello(11, "");
+	assert_int_equal(c->netd.total, 0);
+	progress(1, 2); /* by itself: nothing is owed */
+	assert_int_equal(c->netd.waiting_since, 0);
+	progress(3, 2);
+	assert_int_equal(asked_to_end(), 8);
+}
+
 static void who_breaks_the_contract_is_ended(void **state)
 {
 	struct msg_ack_netd odd = {.generation = 10, .failed = 2};
@@ -499,6 +539,7 @@ int main(void)
 		TEST(what_the_kernel_lacks_is_told),
 		TEST(one_that_died_is_rung_again),
 		TEST(who_is_late_is_ended),
+		TEST(who_is_at_work_is_not_late),
 		TEST(who_breaks_the_contract_is_ended),
 		TEST(many_changes_while_it_is_gone),
 	};

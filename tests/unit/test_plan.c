@@ -172,6 +172,10 @@ static void test_names_that_lead_elsewhere_are_refused(void **state)
 		refused(n, "name");
 		n->hosts[0].attach = ATTACH_NONE;
 	}
+	n->hosts[0].attach = ATTACH_NAMESPACE;
+	snprintf(n->hosts[0].attach_name, sizeof n->hosts[0].attach_name, "%.32s.net.b",
+		 names.prefix);
+	refused(n, "a namespace of ours");
 	n->hosts[0].attach = ATTACH_INTERFACE;
 	snprintf(n->hosts[0].attach_name, sizeof n->hosts[0].attach_name, "lo");
 	refused(n, "no interface that can be attached");

@@ -149,7 +149,9 @@ static void model_apply(struct ns_state *s, const struct ops *ops)
 
 		assert_true(strlen(op_format(op, text)) > 5);
 		if (i)
-			assert_true(op->kind >= ops->ops[i - 1].kind || op->kind >= OP_LINK_CREATE);
+			assert_true(op->kind >= ops->ops[i - 1].kind ||
+				    op->kind >= OP_LINK_CREATE ||
+				    ops->ops[i - 1].kind == OP_ADDR_ADD);
 		switch (op->kind) {
 		case OP_SYSCTL:
 			*state_add_sysctl(s) = *op->sysctl;
@@ -205,6 +207,21 @@ static void state_copy(const struct ns_state *from, struct ns_state *to)
 	state_finish(to);
 }
 
+static void state_double(const struct ns_state *from, struct ns_state *to)
+{
+	*to = (struct ns_state){.has_nft = from->has_nft, .nft_digest = from->nft_digest};
+	for (size_t i = 0; i < from->n_links; i++)
+		*state_add_link(to) = from->links[i];
+	for (size_t i = 0; i < from->n_addrs; i++)
+		*state_add_addr(to) = from->addrs[i];
+	for (size_t i = 0; i < from->n_routes; i++)
+		*state_add_route(to) = from->routes[i];
+	for (size_t i = 0; i < from->n_rules; i++)
+		*state_add_rule(to) = from->rules[i];
+	for (size_t i = 0; i < from->n_sysctls; i++)
+		*state_add_sysctl(to) = from->sysctls[i];
+}
+
 /* --- tests ------------------------------------------------------------------------------------------------ */
 
 static const struct prefix foreign_to = {.addr = {.lo = 0xc0a80000, .family = ADDR_V4}, .len = 16};
@@ -233,11 +250,15 @@ static void foreign_take(struct ns_state *s)
 static void becomes(enum ns_kind kind, struct ns_state *have, const struct ns_state *want)
 {
 	struct text is = {0}, shall = {0};
+	struct ns_state before;
 	struct ops ops;
 
-	assert_int_equal(state_diff(kind, have, want, &ops), 0);
+	/* Operations point into what they were found in. */
+	state_double(have, &before);
+	assert_int_equal(state_diff(kind, &before, want, &ops), 0);
 	model_apply(have, &ops);
 	ops_done(&ops);
+	state_done(&before);
 	assert_int_equal(state_diff(kind, have, want, &ops), 0);
 	assert_int_equal(ops.n, 0);
 	ops_done(&ops);
@@ -320,6 +341,70 @@ static void test_a_foreign_route_in_our_place(void **state)
 	state_done(&want);
 }
 
+static void test_a_mark_that_a_host_forged(void **state)
+{
+	struct ns_state have = {0}, want = {0};
+	struct ops ops;
+
+	*state_add_link(&have) = (struct ns_link){.name = "evil",
+						  .kind = NS_LINK_ATTACHED,
+						  .alias = "postern:pt:eth0",
+						  .is_marked = true};
+	assert_int_equal(state_diff(NS_HOST, &have, &want, &ops), 0);
+	assert_int_equal(ops.n, 1);
+	assert_int_equal(ops.ops[0].kind, OP_LINK_DELETE);
+	ops_done(&ops);
+	assert_int_equal(state_diff(NS_ROUTER, &have, &want, &ops), 0);
+	assert_int_equal(ops.n, 1);
+	assert_int_equal(ops.ops[0].kind, OP_LINK_RETURN);
+	ops_done(&ops);
+	state_done(&have);
+}
+
+/* The kernel takes a link's routes away with its last address. */
+static void test_an_address_comes_before_the_other_goes(void **state)
+{
+	struct ns_state have = {0}, want = {0};
+	struct ns_state *both[] = {&have, &want};
+	struct ops ops;
+
+	for (int i = 0; i < 2; i++) {
+		struct ns_addr *a = state_add_addr(both[i]);
+
+		*state_add_link(both[i]) = (struct ns_link){.name = "eth0",
+							    .kind = NS_LINK_VETH,
+							    .alias = "postern:pt",
+							    .is_marked = i == 0,
+							    .is_up = true};
+		*a = (struct ns_addr){
+			.addr = addr_v4(0x0a01000a + (uint32_t)i), .len = 32, .link = "eth0"};
+	}
+	assert_int_equal(state_diff(NS_HOST, &have, &want, &ops), 0);
+	assert_int_equal(ops.n, 2);
+	assert_int_equal(ops.ops[0].kind, OP_ADDR_ADD);
+	assert_int_equal(ops.ops[1].kind, OP_ADDR_DELETE);
+	ops_done(&ops);
+	state_done(&have);
+	state_done(&want);
+}
+
+static void test_the_ruleset_comes_first(void **state)
+{
+	struct ns_state have = {0};
+	struct records r;
+	struct plan p;
+	struct ops ops;
+	struct err e;
+
+	records_many(1, 3, 443, &r);
+	assert_int_equal(plan_router(&names, &r.n[0], &p, &e), 0);
+	assert_int_equal(state_diff(NS_ROUTER, &have, &p.ns[0].state, &ops), 0);
+	assert_int_equal(ops.ops[0].kind, OP_NFT);
+	ops_done(&ops);
+	plan_done(&p);
+	records_done(&r);
+}
+
 static void test_an_interface_instead_of_a_pair(void **state)
 {
 	struct ns_state have = {0}, want = {0};
@@ -365,6 +450,9 @@ int main(void)
 		cmocka_unit_test(test_random_states_become_each_other),
 		cmocka_unit_test(test_nothing_is_left),
 		cmocka_unit_test(test_a_foreign_route_in_our_place),
+		cmocka_unit_test(test_a_mark_that_a_host_forged),
+		cmocka_unit_test(test_the_ruleset_comes_first),
+		cmocka_unit_test(test_an_address_comes_before_the_other_goes),
 		cmocka_unit_test(test_an_interface_instead_of_a_pair),
 	};
 

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+The netd role in its sandbox: endpoints, drift, trying again.
+"""
+import json
+import os
+import subprocess
+import time
+
+import daemon
+import net
+from netd_world import apply, at, attempt, connect, host, in_world, lan, link, listen, network, ONCE, PREFIX, rule
+
+
+class Netd:
+    """The role in its sandbox, driven by netd_drive."""
+
+    def __init__(self):
+        self.folder = "/run/drive"
+        os.mkdir(self.folder)
+        self.log = open(self.folder + "/log", "w+", encoding="utf-8")
+        # pylint: disable=consider-using-with
+        self.process = subprocess.Popen([os.path.join(os.path.dirname(ONCE), "netd_drive"), PREFIX, self.folder], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=1)
+        assert self.answer()[-1].startswith("ack"), self.said()
+
+    def said(self):
+        with open(self.folder + "/log", encoding="utf-8") as f:
+            return f.read()
+
+    def answer(self):
+        lines = []
+        while not lines or lines[-1].startswith("endpoint"):
+            line = self.process.stdout.readline()
+            assert line, self.said()
+            lines.append(line.rstrip("\n"))
+        return lines
+
+    def tell(self, *words):
+        self.process.stdin.write(" ".join(words) + "\n")
+        return self.answer()
+
+    def apply(self, records):
+        """(operations, cut, failed, reason)"""
+        path = self.folder + "/records.json"
+        with open(path, "w", encoding="ascii") as f:
+            json.dump({"records": records}, f)
+        return self.acknowledged(self.tell("file", path))
+
+    @staticmethod
+    def acknowledged(lines):
+        words = lines[-1].split(" ", 5)
+        assert words[0] == "ack", lines
+        return int(words[2]), int(words[3]), words[4] == "1", words[5]
+
+    def events(self, name):
+        return [e for e in map(json.loads, self.said().splitlines()) if e["event"] == name]
+
+
+@in_world
+def test_the_role_opens_endpoints_and_gets_them_back():
+    netd = Netd()
+    ops, _, failed, _ = netd.apply([lan()])
+    assert ops > 50 and not failed
+    assert netd.tell("listening") == ["endpoint 10.1.1.100:6443", "end"]
+    with connect("iso", "10.1.1.100", 6443) as s:
+        s.sendall(b"hello")  # an endpoint's socket tells of a connection when its first bytes are there
+        assert netd.tell("accept", "10.1.1.100:6443") == ["from 10.1.2.10"]
+    with connect("iso", "10.1.1.100", 6443) as s:
+        ops, _, failed, _ = netd.acknowledged(netd.tell("restart"))
+        assert not failed
+        s.sendall(b"hello")
+        assert netd.tell("accept", "10.1.1.100:6443") == ["from 10.1.2.10"], "waited for the next netd"
+    both = [{"addr": "10.1.1.100", "port": 6443}, {"addr": "fd00:1::100", "port": 443}]
+    netd.apply([lan(endpoints=both)])
+    assert sorted(netd.tell("listening")) == ["end", "endpoint 10.1.1.100:6443", "endpoint [fd00:1::100]:443"]
+    assert attempt("bare", "fd00:1::100", 443) == "open"
+    assert netd.apply([lan(endpoints=[])])[2] is False
+    assert netd.tell("listening") == ["end"]
+    assert attempt("iso", "10.1.1.100", 6443) == "unreachable"
+    netd.apply([lan()])
+    netd.apply([])
+    assert netd.tell("listening") == ["end"]
+    assert PREFIX + "." not in net.run("ip", "netns", "list")
+
+
+@in_world
+def test_the_role_mends_within_a_second_and_says_so():
+    netd = Netd()
+    netd.apply([lan(), {**lan(), "id": 2, "name": "z", "hosts": [host(201, "other", "10.1.0.10")], "nats": []}])
+    daemon.wait_until("our own changes looked at", lambda: not netd.events("drift.mended"), 2)
+    listener = listen("web", "10.1.0.10", 80)
+    for spoil in (["ip", "route", "del", "10.1.0.10/32"], ["ip", "rule", "del", "pref", "100"],
+                  ["nft", "flush table inet " + PREFIX], ["ip", "addr", "flush", "dev", "h-101"],
+                  ["ip", "link", "set", "h-101", "down"], ["ip", "link", "del", "h-101"]):
+        n = len(netd.events("drift.mended"))
+        with at("net.a"):
+            net.run(*spoil)
+        daemon.wait_until("mended: " + " ".join(spoil), lambda n=n: len(netd.events("drift.mended")) > n, 2)
+        assert netd.events("drift.mended")[-1]["router"] == 1
+        daemon.wait_until("open after " + " ".join(spoil), lambda: attempt("app", "10.1.0.10", 80) == "open", 2)
+    outer = [line.split(":")[1].split("@")[0].strip() for line in net.run("ip", "-o", "link").splitlines() if "-1@" in line][0]
+    for spoil in (["ip", "route", "del", "198.51.100.1/32"], ["ip", "link", "del", outer], ["nft", "delete table inet " + PREFIX]):
+        n = len(netd.events("drift.mended"))
+        net.run(*spoil)
+        daemon.wait_until("mended: " + " ".join(spoil), lambda n=n: len(netd.events("drift.mended")) > n, 2)
+    assert attempt(None, "198.51.100.1", 80) == "open"
+    # Somebody else's business; a moment for looking at what was mended last.
+    time.sleep(0.5)
+    n = len(netd.events("drift.mended"))
+    net.run("nft", "add table inet other")
+    net.run("ip", "route", "add", "10.66.0.0/16", "dev", "lo")
+    with at("net.a"):
+        net.run("nft", "add table inet other")
+        net.run("ip", "route", "add", "10.66.0.0/16", "dev", "lo")
+    assert netd.apply([lan()])[2] is False
+    time.sleep(0.5)
+    assert len(netd.events("drift.mended")) == n
+    listener.close()
+
+
+@in_world
+def test_the_role_tries_again_what_failed():
+    netd = Netd()
+    hosts = lan()["hosts"]
+    hosts[2] = {**hosts[2], "namespace": "later"}
+    _, _, failed, reason = netd.apply([lan(hosts=hosts)])
+    assert failed and "there is no network namespace 'later'" in reason
+    listener = listen("web", "10.1.0.10", 80)
+    assert attempt("bare", "10.1.0.10", 80) == "open"
+    net.run("ip", "netns", "add", "later")
+    for _ in range(5):
+        if not (answer := netd.acknowledged(netd.tell("wait")))[2]:
+            break
+    assert not answer[2]
+    assert attempt("/run/netns/later", "10.1.0.10", 80) == "open"
+    listener.close()
