@@ -6,24 +6,29 @@
  *	struct dns_data    one per process: the snapshot of the batch under way, and what has been verified of it
  *	struct dns_view    one per router that is served: borrowed data, own config
  *
- * For each batch: dns_data_begin() with a snapshot, answers, dns_data_end(). Nothing that was borrowed outlives the batch.
+ * For each batch: dns_data_begin() with a snapshot, answers, dns_data_end(). Nothing that was borrowed outlives the batch, but for the
+ * cache of links: while no commit comes, a zone that was met is found without asking LMDB. All snapshots must be of the same
+ * struct tables; for another one, begin anew with dns_data_init() and dns_view_init().
  * One thread. Nothing blocks; a config is allocated when it changes.
  */
 #pragma once
 
+#include "base/siphash.h"
 #include "dns/query.h"
 #include "tables/zone.h"
 
 struct dns_config {
-	uint64_t generation; /* of which it is */
+	uint64_t commit; /* tables_commit_id() of which it is */
 	bool is_known;
 	struct view_config view; /* router 0 if it has none */
 };
 
 struct dns_data {
 	struct tables_snapshot *snapshot; /* NULL between batches, or if there is none to be had */
-	uint64_t generation;
+	uint64_t commit;    /* its tables_commit_id() */
 	uint64_t *verified; /* zone_check() of zones that were verified, by id */
+	struct dns_cached *cache;
+	uint8_t key[SIPHASH_KEY_BYTES]; /* of the cache: names come from strangers */
 	struct dns_config internet, told;
 };
 
@@ -33,7 +38,7 @@ struct dns_view {
 	struct dns_config config;
 };
 
-/* 0 or -ERR_NOMEM. */
+/* 0, -ERR_NOMEM or -ERR_UNAVAILABLE (no random numbers). */
 int dns_data_init(struct dns_data *d) _must_check_;
 void dns_data_done(struct dns_data *d);
 void dns_data_begin(struct dns_data *d, struct tables_snapshot *s); /* NULL: SERVFAIL to all */
