@@ -74,6 +74,11 @@ void tables_release(struct tables_snapshot *s);
 
 uint64_t tables_generation(const struct tables_snapshot *s); /* 0: empty */
 const char *tables_store_id(const struct tables_snapshot *s);
+/*
+ * Another one after each commit, whatever its generation. Snapshots of one struct tables with the same number are the same bytes at the same
+ * addresses: what was borrowed from one is good in the other.
+ */
+uint64_t tables_commit_id(const struct tables_snapshot *s);
 
 /* name folded, without trailing dot, not a wildcard's own spelling. The exact name wins over the wildcard. -ERR_NOT_FOUND, -ERR_UNAVAILABLE. */
 int tables_find_name(struct tables_snapshot *s, const char *name, size_t len, uint32_t *ret_id)
