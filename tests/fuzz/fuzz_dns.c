@@ -83,7 +83,8 @@ static void at_end(void)
 		dns_view_done(&views[i]);
 	dns_data_done(&data_of);
 	tables_close(tables);
-	(void)tables_erase(dir, NULL);
+	if (tables_erase(dir, NULL) < 0)
+		return;
 	(void)rmdir(dir);
 }
 
