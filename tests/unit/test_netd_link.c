@@ -364,7 +364,7 @@ static void what_the_kernel_lacks_is_told(void **state)
 	netd_start(7);
 	hello(10, "veth\n\xff");
 	assert_int_equal(netd_check(c, &e), -ERR_UNSUPPORTED);
-	assert_non_null(strstr(e.text, "lacks veth\\x0a\\xff"));
+	assert_non_null(strstr(e.text, "here: veth\\x0a\\xff"));
 	o = netd_json(&c->netd);
 	assert_non_null(o); /* whatever bytes it sends */
 	assert_string_equal(json_string_value(json_object_get(o, "lacks")), "veth\\x0a\\xff");
