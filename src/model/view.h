@@ -77,8 +77,7 @@ struct view_record {
 	const struct object *
 		owner; /* the cluster, of a record that the system keeps; NULL: declared by a user */
 	const struct record_set *set; /* of a user's: the values */
-	const struct addr
-		*addresses; /* of the system's, all of the type's family; none twice */
+	const struct addr *addresses; /* of the system's, all of the type's family; none twice */
 	size_t n_addresses;
 };
 

@@ -227,8 +227,8 @@ static int take_command(struct args *a, int argc, char **argv, int *i, struct er
 	if (!near)
 		return unknown_command(word, e);
 	if (second[0] == '-')
-		return err_set(e, ERR_USAGE, NULL,
-			       "\"postern %s\" needs more; try \"postern %s\"", word, near);
+		return err_set(e, ERR_USAGE, NULL, "\"postern %s\" needs more; try \"postern %s\"",
+			       word, near);
 	return err_set(e, ERR_USAGE, NULL, "unknown command \"%s %.40s\"; did you mean \"%s\"?",
 		       word, second, near);
 }

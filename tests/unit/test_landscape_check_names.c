@@ -165,13 +165,12 @@ static void test_allowed(void **state)
 	must_apply(l,
 		   CLUSTER("two", "b.example.com",
 			   "t") "dns: {zone: own, ownZone: corp, privateFqdn: b.corp.example}\n");
-	must_apply(
-		l,
-		CLUSTER("two", "b.example.com", "t") "dns: {zone: own, ownZone: corp, privateFqdn: "
-						     "www.corp.example}\n---\n" CLUSTER(
-							     "own", "api.example.net",
-							     "s") "dns: {zone: own, ownZone: corp, "
-								  "privateFqdn: b.corp.example}\n");
+	must_apply(l, CLUSTER("two", "b.example.com",
+			      "t") "dns: {zone: own, ownZone: corp, privateFqdn: "
+				   "www.corp.example}\n---\n" CLUSTER(
+					   "own", "api.example.net",
+					   "s") "dns: {zone: own, ownZone: corp, "
+						"privateFqdn: b.corp.example}\n");
 	/* A server of the network itself that is no resolver; the resolver of another one. */
 	must_apply(l, "kind: network\nname: n\naddressSpace: [10.0.0.0/16]\ndns: {servers: "
 		      "[10.0.0.9, 10.0.7.2, 10.1.0.2]}\n");

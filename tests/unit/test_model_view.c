@@ -19,15 +19,14 @@
 #define NET(n) "kind: network\nname: " n "\naddressSpace: [10.0.0.0/16, 2001:db8::/48]\n---\n"
 #define SUB(s, n) \
 	"kind: subnet\nname: " s "\nnetwork: " n "\nranges: [10.0.0.0/24, 2001:db8::/64]\n---\n"
-#define PLACES                                                                                  \
-	NET("net")                                                                              \
-	NET("pl")                                                                               \
-	NET("pu") NET("u") NET("e") SUB("s", "net") SUB(                                        \
-		"es", "e") "kind: subnet\nname: s2\nnetwork: net\nranges: [10.0.1.0/24]\n---\n" \
-			   "kind: subnet\nname: deleg\nnetwork: net\nranges: [10.0.2.0/28, "    \
-			   "2001:db8:0:2::/64]\n"                                               \
-			   "delegation: clusters\n---\n"                                        \
-			   "kind: site\nname: o\naddressSpace: [192.168.0.0/24]\n"
+/* clang-format off */
+#define PLACES                                                                                \
+	NET("net") NET("pl") NET("pu") NET("u") NET("e") SUB("s", "net") SUB("es", "e")       \
+	"kind: subnet\nname: s2\nnetwork: net\nranges: [10.0.1.0/24]\n---\n"                  \
+	"kind: subnet\nname: deleg\nnetwork: net\nranges: [10.0.2.0/28, 2001:db8:0:2::/64]\n" \
+	"delegation: clusters\n---\n"                                                         \
+	"kind: site\nname: o\naddressSpace: [192.168.0.0/24]\n"
+/* clang-format on */
 
 static const struct addr listeners[] = {
 	{.lo = 0xcb007101, .family = ADDR_V4},
