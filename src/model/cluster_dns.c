@@ -4,6 +4,7 @@
 #include "model/field.h"
 #include "model/record.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,7 @@ static int document_finish(const struct cluster_dns *dns, const json_t *doc, boo
 	const json_t *public = json_object_get(doc, "public");
 	const char *fqdn = json_string_value(json_object_get(public, "fqdn"));
 
+	assert(fqdn);
 	if (dns->zone != DNS_ZONE_NONE && !dns->private_fqdn && !has_labels(fqdn, 2))
 		return err_set(e, ERR_INVALID, "privateFqdn",
 			       "is required, since \"%s\", the public name, has one label only and "
@@ -184,15 +186,15 @@ bool cluster_system_domain(const struct object *cluster, char dst[DNS_NAME_MAX +
 bool cluster_own_name(const struct object *cluster, char dst[DNS_NAME_MAX + 1])
 {
 	const struct cluster_net *c = object_cluster_net(cluster);
-	const char *domain;
+	const struct declared_zone *zone;
 	char name[DNS_NAME_MAX + 1];
 
-	if (c->dns.zone != DNS_ZONE_OWN || !c->dns.own_zone->body ||
-	    !cluster_private_name(cluster, name))
+	if (c->dns.zone != DNS_ZONE_OWN || !cluster_private_name(cluster, name))
 		return false;
-	domain = object_declared_zone(c->dns.own_zone)->domain;
-	if (!dns_name_is_below(name, domain))
+	zone = object_declared_zone(c->dns.own_zone);
+	if (!zone || !dns_name_is_below(name, zone->domain))
 		return false;
-	snprintf(dst, DNS_NAME_MAX + 1, "%.*s", (int)(strlen(name) - strlen(domain) - 1), name);
+	snprintf(dst, DNS_NAME_MAX + 1, "%.*s", (int)(strlen(name) - strlen(zone->domain) - 1),
+		 name);
 	return true;
 }

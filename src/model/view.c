@@ -308,7 +308,7 @@ static int resident_add(struct residents *rs, const struct object *cluster)
 {
 	if (rs->n == rs->cap) {
 		size_t cap = rs->cap ? rs->cap * 2 : 16;
-		const struct object **grown = reallocarray(rs->all, cap, sizeof(*grown));
+		const struct object **grown = reallocarray(rs->all, cap, sizeof(struct object *));
 
 		if (!grown)
 			return -ERR_NOMEM;
@@ -343,7 +343,7 @@ static int residents_find(const struct object *router, struct residents *rs)
 			r = resident_add(rs, link->cluster ? link->cluster : link->zone);
 	}
 	if (r == 0 && rs->n)
-		qsort(rs->all, rs->n, sizeof(*rs->all), by_pointer);
+		qsort(rs->all, rs->n, sizeof(struct object *), by_pointer);
 	return r;
 }
 

@@ -138,7 +138,7 @@ static bool value_is_there(const struct set_reading *sr, const char *canon, size
 static int value_add(struct set_reading *sr, const json_t *v, struct err *e)
 {
 	char canon[RECORD_TEXT_MAX];
-	size_t at, earlier;
+	size_t at = 0, earlier = 0;
 	int r;
 
 	if (!json_is_string(v))

@@ -14,14 +14,13 @@
 
 static int file_read(const char *path, char **ret_text, size_t *ret_len, struct err *e)
 {
-	_cleanup_close_ int opened = -1;
+	const bool is_stdin = strcmp(path, "-") == 0;
+	_cleanup_close_ int opened = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = is_stdin ? STDIN_FILENO : opened;
 	char *text = NULL;
 	size_t len = 0, cap = 0;
 	ssize_t n;
-	int fd = STDIN_FILENO;
 
-	if (strcmp(path, "-") != 0)
-		fd = opened = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, ERR_USAGE, path, "%s", strerror(errno));
 	do {
