@@ -110,7 +110,15 @@ static bool needs_netd(const struct change_item *item)
 
 	if (!item->after || item->action == ITEM_UNCHANGED)
 		return false;
-	return kind_of_item(item) != OBJECT_CLUSTER || (kind && strcmp(kind, "none") != 0);
+	switch (kind_of_item(item)) {
+	case OBJECT_CLUSTER:
+		return kind && strcmp(kind, "none") != 0;
+	case OBJECT_ZONE:
+	case OBJECT_ZONE_LINK:
+		return false;
+	default:
+		return true;
+	}
 }
 
 static int item_put(struct control *c, struct change_item *item, struct object **ret_object,

@@ -21,6 +21,8 @@ const char *kind_words(enum object_kind kind)
 		[OBJECT_HOST] = "host",
 		[OBJECT_PRIVATE_ENDPOINT] = "private endpoint",
 		[OBJECT_CLUSTER] = "cluster",
+		[OBJECT_ZONE] = "zone",
+		[OBJECT_ZONE_LINK] = "zone link",
 	};
 
 	return (size_t)kind < ARRAY_SIZE(words) ? words[kind] : "object";

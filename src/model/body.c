@@ -23,6 +23,8 @@ static const struct {
 	[OBJECT_HOST] = {"host", &host_type},
 	[OBJECT_PRIVATE_ENDPOINT] = {"private-endpoint", &private_endpoint_type},
 	[OBJECT_CLUSTER] = {"cluster", &cluster_net_type},
+	[OBJECT_ZONE] = {"zone", &zone_type},
+	[OBJECT_ZONE_LINK] = {"zone-link", &zone_link_type},
 };
 
 const char *object_kind_text(enum object_kind kind)

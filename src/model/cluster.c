@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/cluster.h"
 
+#include "model/cluster_dns.h"
 #include "model/field.h"
 #include "model/limits.h"
 #include "model/name.h"
 #include "model/private.h"
 #include "model/schema.h"
+#include "model/zone.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,35 +208,6 @@ static int public_check(const json_t *v, void *arg, struct err *e)
 
 /* --- settings that this version knows but does not enforce: only their "off" is accepted ------------------ */
 
-static int unsupported_word(const json_t *v, const char *const *words, const char *what,
-			    struct err *e)
-{
-	int r = schema_word(e, v, words);
-
-	if (r <= 0)
-		return r; /* the first word is "none" */
-	return err_set(e, ERR_UNSUPPORTED, NULL,
-		       "%s is not built into this version, which would not enforce it; use none",
-		       what);
-}
-
-static int zone_check(const json_t *v, void *arg, struct err *e)
-{
-	static const char *const words[] = {"none", "system", "own", NULL};
-
-	return unsupported_word(v, words, "a private DNS zone", e);
-}
-
-static const struct schema_field dns_fields[] = {
-	{"zone", SCHEMA_STRING, false, zone_check},
-	{0},
-};
-
-static int dns_check(const json_t *v, void *arg, struct err *e)
-{
-	return schema_check(v, dns_fields, arg, e);
-}
-
 static int command_enabled_check(const json_t *v, void *arg, struct err *e)
 {
 	if (json_is_false(v))
@@ -386,7 +359,7 @@ static const struct schema_field cluster_fields[] = {
 	{"upstreams", SCHEMA_LIST, true, upstreams_check},
 	{"public", SCHEMA_OBJECT, true, public_check},
 	{"private", SCHEMA_OBJECT, false, private_check},
-	{"dns", SCHEMA_OBJECT, false, dns_check},
+	{"dns", SCHEMA_OBJECT, false, NULL},
 	{"command", SCHEMA_OBJECT, false, command_check},
 	{"drain", SCHEMA_INTEGER, false, drain_check},
 	{"limits", SCHEMA_OBJECT, false, limits_check},
@@ -411,6 +384,8 @@ int cluster_from_json(const json_t *doc, bool force, struct cluster *ret_cluster
 	int r = json_is_object(doc) ? schema_check(doc, cluster_fields, &p, e)
 				    : schema_wrong_type(e, NULL, SCHEMA_OBJECT, doc);
 
+	if (r == 0)
+		r = cluster_dns_check(doc, force, e);
 	if (r < 0) {
 		cluster_done(&c);
 		return r;
@@ -445,8 +420,10 @@ int cluster_fold_names(json_t *doc)
 {
 	json_t *public = json_object_get(doc, "public");
 	json_t *names = json_object_get(public, "names"), *folded;
+	json_t *dns = json_object_get(doc, "dns");
 
-	if (name_folded(json_object_get(public, "fqdn"), &folded) < 0 ||
+	if (json_fold_name(dns, "privateFqdn") < 0 ||
+	    name_folded(json_object_get(public, "fqdn"), &folded) < 0 ||
 	    (folded && json_object_set_new(public, "fqdn", folded) < 0))
 		return -ERR_NOMEM;
 	for (size_t i = 0; i < json_array_size(names); i++) {

@@ -56,8 +56,8 @@ void cluster_done(struct cluster *c);
 
 /*
  * Check doc against the schema and every rule that needs no other object; fill *ret_cluster if all holds. force allows
- * what is merely unwise; nothing that a document shows by itself is: whether a way in is left depends on private endpoints
- * too, and is judged by landscape_check(). 0, -ERR_INVALID, -ERR_UNSUPPORTED, -ERR_TOO_LARGE, -ERR_NOMEM. e->path is
+ * what is merely unwise: a cluster without any name. Whether a way in is left depends on private endpoints too, and is judged by
+ * landscape_check(). 0, -ERR_INVALID, -ERR_UNSUPPORTED, -ERR_TOO_LARGE, -ERR_NOMEM. e->path is
  * relative to the document ("public.ranges[3]").
  */
 int cluster_from_json(const json_t *doc, bool force, struct cluster *ret_cluster, struct err *e)

@@ -2,6 +2,7 @@
 /* What joins networks: peerings, hubs, and sites with their connections. */
 #include "model/field.h"
 #include "model/limits.h"
+#include "model/resolver.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -306,9 +307,22 @@ static int site_address_check(const json_t *v, void *arg, struct err *e)
 			 e);
 }
 
+static int site_dns_check(const json_t *v, void *arg, struct err *e)
+{
+	return resolver_read(&((struct site *)((struct reading *)arg)->body)->dns, v, e);
+}
+
+static void site_init(void *body)
+{
+	resolver_init(&((struct site *)body)->dns);
+}
+
 static void site_done(void *body)
 {
-	free(((struct site *)body)->connections);
+	struct site *s = body;
+
+	free(s->connections);
+	resolver_done(&s->dns);
 }
 
 static int site_each_ref(const void *body, ref_fn *fn, void *arg)
@@ -333,12 +347,14 @@ static const struct schema_field site_fields[] = {
 	{"addressSpace", SCHEMA_LIST, true, site_space_check},
 	{"publicAddress", SCHEMA_STRING, false, site_address_check},
 	{"connections", SCHEMA_LIST, false, connections_check},
+	{"dns", SCHEMA_OBJECT, false, site_dns_check},
 	{0},
 };
 
 const struct body_type site_type = {
 	.size = sizeof(struct site),
 	.fields = site_fields,
+	.init = site_init,
 	.done = site_done,
 	.each_ref = site_each_ref,
 };

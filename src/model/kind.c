@@ -4,7 +4,9 @@
 #include "model/body.h"
 #include "model/cluster.h"
 #include "model/name.h"
+#include "model/resolver.h"
 #include "model/schema.h"
+#include "model/zone.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,11 +44,13 @@ NET_KIND_CHECK(site, OBJECT_SITE)
 NET_KIND_CHECK(security_group, OBJECT_SECURITY_GROUP)
 NET_KIND_CHECK(host, OBJECT_HOST)
 NET_KIND_CHECK(private_endpoint, OBJECT_PRIVATE_ENDPOINT)
+NET_KIND_CHECK(zone, OBJECT_ZONE)
+NET_KIND_CHECK(zone_link, OBJECT_ZONE_LINK)
 #undef NET_KIND_CHECK
 
 static const struct kind kinds[] = {
 	{"cluster", "clusters", cluster_check, cluster_fold_names},
-	{"network", "networks", network_check, NULL},
+	{"network", "networks", network_check, resolver_fold_names},
 	{"subnet", "subnets", subnet_check, NULL},
 	{"route-table", "route-tables", route_table_check, NULL},
 	{"internet-gateway", "internet-gateways", internet_gateway_check, NULL},
@@ -54,10 +58,12 @@ static const struct kind kinds[] = {
 	{"public-address", "public-addresses", public_address_check, NULL},
 	{"peering", "peerings", peering_check, NULL},
 	{"hub", "hubs", hub_check, NULL},
-	{"site", "sites", site_check, NULL},
+	{"site", "sites", site_check, resolver_fold_names},
 	{"security-group", "security-groups", security_group_check, NULL},
 	{"host", "hosts", host_check, NULL},
 	{"private-endpoint", "private-endpoints", private_endpoint_check, NULL},
+	{"zone", "zones", zone_check, zone_fold_names},
+	{"zone-link", "zone-links", zone_link_check, NULL},
 };
 
 const struct kind *kind_find(const char *name_or_plural)

@@ -41,7 +41,7 @@ size_t landscape_count(const struct landscape *l, enum object_kind kind);
 typedef int object_fn(struct object *o, void *arg);
 int landscape_each(const struct landscape *l, enum object_kind kind, object_fn *fn, void *arg);
 
-/* The router that o belongs to, or is; NULL for a cluster, a peering, a public address. */
+/* The router that o belongs to, or is; NULL for a cluster, a peering, a public address, a zone or its link. */
 struct object *object_router(const struct object *o);
 static inline bool object_is_router(const struct object *o)
 {
@@ -69,6 +69,9 @@ struct object *network_internet_gateway(const struct object *network);
 struct object *network_find_subnet(const struct object *network, const struct addr *a);
 /* The host of the router that has the private address; NULL if none. */
 struct object *router_find_host(const struct object *router, const struct addr *a);
+
+/* The public zone of that domain, folded; NULL if there is none. */
+struct object *landscape_find_public_zone(const struct landscape *l, const char *domain);
 
 /* A private address that leads to a cluster: a placement of the cluster, or a private endpoint. */
 struct endpoint_view {

@@ -90,6 +90,7 @@ static int refs_check(struct checking *c, const struct object *o)
 static int object_check(struct checking *c, const struct object *o)
 {
 	static int (*const checks[OBJECT_KIND_COUNT])(struct checking *, const struct object *) = {
+		[OBJECT_NETWORK] = check_router_dns,
 		[OBJECT_SUBNET] = check_subnet,
 		[OBJECT_ROUTE_TABLE] = check_route_table,
 		[OBJECT_INTERNET_GATEWAY] = check_internet_gateway,
@@ -102,6 +103,8 @@ static int object_check(struct checking *c, const struct object *o)
 		[OBJECT_HOST] = check_host,
 		[OBJECT_PRIVATE_ENDPOINT] = check_private_endpoint,
 		[OBJECT_CLUSTER] = check_cluster,
+		[OBJECT_ZONE] = check_zone,
+		[OBJECT_ZONE_LINK] = check_zone_link,
 	};
 	struct node *n = node_of(o);
 
@@ -201,6 +204,12 @@ static const char *field_changed(enum object_kind kind, const void *before, cons
 		return hub_equal(before, after) ? NULL : "attachments";
 	case OBJECT_SITE:
 		return site_equal(before, after) ? NULL : "connections";
+	case OBJECT_ZONE: {
+		const struct declared_zone *a = before, *b = after;
+		return strcmp(a->domain, b->domain) != 0 ? "domain"
+		       : a->is_public != b->is_public	 ? "visibility"
+							 : NULL;
+	}
 	default:
 		return NULL;
 	}
@@ -266,13 +275,20 @@ static int gone_check(struct checking *c, const struct object *o)
 		for (size_t i = 0; i < o->n_referrers && !c->force; i++) {
 			const struct object *ep = o->referrers[i];
 
-			if (object_private_endpoint(ep)->state == ENDPOINT_APPROVED)
+			if (ep->kind == OBJECT_PRIVATE_ENDPOINT &&
+			    object_private_endpoint(ep)->state == ENDPOINT_APPROVED)
 				return check_refuse(c, o, NULL,
 						    "cluster \"%s\" is in use by private-endpoint "
 						    "\"%s\"; delete "
 						    "it first, or pass --force (API: ?force=true)",
 						    o->name, ep->name);
 		}
+		for (size_t i = 0; i < o->n_referrers; i++)
+			if (o->referrers[i]->kind == OBJECT_ZONE_LINK)
+				return check_refuse(c, o, NULL,
+						    "cluster \"%s\" is in use by zone-link "
+						    "\"%s\"; delete it first",
+						    o->name, o->referrers[i]->name);
 		return 0;
 	}
 	users_text(o, NULL, users);
@@ -316,7 +332,9 @@ static int counts_check(struct checking *c, const struct object *o)
 	static const struct {
 		enum object_kind kind;
 		enum limit limit;
-	} limits[] = {{OBJECT_NETWORK, LIMIT_NETWORKS}, {OBJECT_HOST, LIMIT_HOSTS}};
+	} limits[] = {{OBJECT_NETWORK, LIMIT_NETWORKS},
+		      {OBJECT_HOST, LIMIT_HOSTS},
+		      {OBJECT_ZONE, LIMIT_ZONES}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		size_t n = landscape_count(c->l, limits[i].kind);

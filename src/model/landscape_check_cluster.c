@@ -31,9 +31,10 @@ int check_private_endpoint(struct checking *c, const struct object *o)
 				    "endpoints and nothing else",
 				    ep->subnet->name);
 	r = check_place(c, o, &p, "addresses");
-	return r ? r
-		 : check_groups(c, o, ep->rules.groups, ep->rules.n_groups,
-				object_subnet(ep->subnet)->network, "securityGroups");
+	if (r == 0)
+		r = check_groups(c, o, ep->rules.groups, ep->rules.n_groups,
+				 object_subnet(ep->subnet)->network, "securityGroups");
+	return r ? r : check_endpoint_names(c, o);
 }
 
 static int delegation_check(struct checking *c, const struct object *o, size_t i)
@@ -90,5 +91,5 @@ int check_cluster(struct checking *c, const struct object *o)
 
 	for (size_t i = 0; i < object_cluster_net(o)->n_placements && r == 0; i++)
 		r = placement_check(c, o, i);
-	return r;
+	return r ? r : check_cluster_names(c, o);
 }

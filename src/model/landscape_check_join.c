@@ -243,5 +243,5 @@ int check_site(struct checking *c, const struct object *o)
 		has[addr_index(&s->spaces[i].addr)] = true;
 	if (r == 0 && s->public_address)
 		r = check_public_use(c, o, s->public_address, has, "the site");
-	return r;
+	return r ? r : check_router_dns(c, o);
 }

@@ -106,6 +106,8 @@ int check_subnet(struct checking *c, const struct object *o)
 				 s->route_table->name,
 				 object_route_table(s->route_table)->network->name,
 				 s->network->name);
+	if (r == 0)
+		r = check_subnet_resolver(c, o);
 	if (r < 0 || node_of(s->network)->swept == c->l->checked)
 		return r;
 	node_of(s->network)->swept = c->l->checked;

@@ -54,7 +54,7 @@ const void *place_scope(const struct landscape *l, const struct place *p)
 
 /* --- the table -------------------------------------------------------------------------------------------- */
 
-const char attach_scope[1];
+const char attach_scope[1], domain_scope[1];
 
 static struct claim **bucket_of(const struct landscape *l, const void *scope, const struct addr *a)
 {
@@ -94,7 +94,7 @@ static struct addr *hints_of(const struct landscape *l, const void *scope,
 {
 	const struct object *o = scope;
 
-	if (scope == attach_scope)
+	if (scope == attach_scope || scope == domain_scope)
 		return NULL;
 	if (scope == l) {
 		*ret_ranges = l->pool;
@@ -141,13 +141,32 @@ static void claim_remove(struct landscape *l, struct claim *c)
 			hints[i] = c->addr;
 }
 
+/* What there may be only one of, other than an address: its scope, or NULL. */
+static const void *single_claim(const struct node *n, const void *body, struct addr *ret_key)
+{
+	const struct host *h = n->o.kind == OBJECT_HOST ? body : NULL;
+	const struct declared_zone *z = n->o.kind == OBJECT_ZONE ? body : NULL;
+
+	if (h && h->attach != ATTACH_NONE) {
+		*ret_key = attach_key(h);
+		return attach_scope;
+	}
+	if (z && z->is_public) {
+		*ret_key = domain_key(z->domain);
+		return domain_scope;
+	}
+	return NULL;
+}
+
 int claims_make(struct node *n, struct version *v)
 {
 	size_t n_places = body_places(n->o.kind, v->body);
+	struct addr key;
+	const void *scope = single_claim(n, v->body, &key);
 
-	if (!n_places)
+	v->n_claims = n_places * FAMILIES + (scope != NULL);
+	if (!v->n_claims)
 		return 0;
-	v->n_claims = n_places * FAMILIES + (n->o.kind == OBJECT_HOST);
 	v->claims = calloc(v->n_claims, sizeof(*v->claims));
 	if (!v->claims)
 		return -ERR_NOMEM;
@@ -159,9 +178,8 @@ int claims_make(struct node *n, struct version *v)
 				v->claims[i * FAMILIES + f] = (struct claim){
 					NULL, place_scope(n->l, &p), p.addresses[f], n};
 	}
-	if (n->o.kind == OBJECT_HOST && ((const struct host *)v->body)->attach != ATTACH_NONE)
-		v->claims[n_places * FAMILIES] =
-			(struct claim){NULL, attach_scope, attach_key(v->body), n};
+	if (scope)
+		v->claims[n_places * FAMILIES] = (struct claim){NULL, scope, key, n};
 	return 0;
 }
 
@@ -222,4 +240,11 @@ struct addr attach_key(const struct host *h)
 	XXH128_hash_t hash = XXH3_128bits(h->attach_name, strlen(h->attach_name));
 
 	return (struct addr){.hi = hash.high64, .lo = hash.low64, .family = (uint8_t)h->attach};
+}
+
+struct addr domain_key(const char *domain)
+{
+	XXH128_hash_t hash = XXH3_128bits(domain, strlen(domain));
+
+	return (struct addr){.hi = hash.high64, .lo = hash.low64, .family = ADDR_V6};
 }

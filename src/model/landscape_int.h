@@ -41,8 +41,8 @@ struct version {
 	void *body;
 	struct edge *edges;
 	size_t n_edges;
-	struct claim
-		*claims; /* a slot per place and family, then one for what a host is attached to */
+	struct claim *claims; /* a slot per place and family, then one for what a host is attached
+			   to, or a public zone's domain */
 	size_t n_claims;
 };
 
@@ -58,7 +58,8 @@ struct node {
 	size_t change;	/* 1 + index of its change; 0: not in this transaction */
 	uint64_t stamp; /* scratch of whoever walks */
 	uint64_t touched, checked,
-		swept; /* told, looked at, gone through as a whole in this walk */
+		swept,	     /* told, looked at, gone through as a whole in this walk */
+		swept_names; /* gone through for the names in it */
 	uint64_t touched_near,
 		touched_members;    /* told with those joined to it, with those around these */
 	struct node *doubtful_next; /* at the end of the transaction: is it still of use? */
@@ -148,7 +149,9 @@ const void *place_scope(const struct landscape *l, const struct place *p);
 bool landscape_is_taken(const struct landscape *l, const struct addr *a);
 /* What a host is attached to, as an address that only equal names share. */
 struct addr attach_key(const struct host *h);
-extern const char attach_scope[1];
+/* The domain of a public zone, likewise. */
+struct addr domain_key(const char *domain);
+extern const char attach_scope[1], domain_scope[1];
 
 /* --- checks ----------------------------------------------------------------------------------------------- */
 
@@ -179,6 +182,9 @@ int check_security_group(struct checking *c, const struct object *o);
 int check_host(struct checking *c, const struct object *o);
 int check_private_endpoint(struct checking *c, const struct object *o);
 int check_cluster(struct checking *c, const struct object *o);
+int check_zone(struct checking *c, const struct object *o);
+int check_zone_link(struct checking *c, const struct object *o);
+int check_router_dns(struct checking *c, const struct object *o); /* a network or site */
 
 /* landscape_check_address.c: the addresses of o at one place; path is the field that has them. */
 int check_place(struct checking *c, const struct object *o, const struct place *p,
@@ -195,3 +201,8 @@ bool cluster_has_way_in(const struct object *cluster);
 
 /* landscape_check_join.c: no two of what a hub or site joins have addresses in common. */
 int check_joined(struct checking *c, const struct object *o);
+
+/* landscape_check_names.c: what a cluster, a private endpoint and a subnet have to do with names. */
+int check_cluster_names(struct checking *c, const struct object *o);
+int check_endpoint_names(struct checking *c, const struct object *o);
+int check_subnet_resolver(struct checking *c, const struct object *o);

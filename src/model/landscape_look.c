@@ -200,6 +200,14 @@ struct object *router_find_host(const struct object *router, const struct addr *
 	return owner && owner->o.kind == OBJECT_HOST ? &owner->o : NULL;
 }
 
+struct object *landscape_find_public_zone(const struct landscape *l, const char *domain)
+{
+	struct addr key = domain_key(domain);
+	struct node *n = claim_other(l, domain_scope, &key, NULL);
+
+	return n && strcmp(object_declared_zone(&n->o)->domain, domain) == 0 ? &n->o : NULL;
+}
+
 /* --- endpoints -------------------------------------------------------------------------------------------- */
 
 /* Those of a cluster's placements, in one subnet or (NULL) in all. */
@@ -259,6 +267,7 @@ int cluster_each_endpoint(const struct object *cluster, endpoint_fn *fn, void *a
 	if (cluster->body)
 		r = placements_each((struct object *)(uintptr_t)cluster, NULL, fn, arg);
 	for (size_t i = 0; i < cluster->n_referrers && r == 0; i++)
-		r = endpoint_one(cluster->referrers[i], fn, arg);
+		if (cluster->referrers[i]->kind == OBJECT_PRIVATE_ENDPOINT)
+			r = endpoint_one(cluster->referrers[i], fn, arg);
 	return r;
 }

@@ -28,7 +28,14 @@
 	X(LIMIT_ATTACHMENTS, 100000, 5000, "attachments of one hub (AWS)")                       \
 	X(LIMIT_CONNECTIONS, 10000, 50, "connections of one site (AWS: 50 VPN connections)")     \
 	X(LIMIT_PLACEMENTS, 16, 16, "placements of one cluster")                                 \
-	X(LIMIT_HOSTS, 1000000, 65536, "hosts of one network or site (Azure)")
+	X(LIMIT_HOSTS, 1000000, 65536, "hosts of one network or site (Azure)")                   \
+	X(LIMIT_ZONES, 1000000, 1000, "zones (Azure: 1,000 private ones of a subscription)")     \
+	X(LIMIT_RECORD_SETS, 1000000, 25000, "record sets of one zone (Azure)")                  \
+	X(LIMIT_RECORD_VALUES, 1000, 20, "records of one set (Azure)")                           \
+	X(LIMIT_ZONE_LINKS, 100000, 1000, "links of one zone (Azure)")                           \
+	X(LIMIT_ROUTER_ZONES, 100000, 1000, "zones linked to one network or site (Azure)")       \
+	X(LIMIT_FORWARDS, 64, 64, "conditional forwards of one network or site")                 \
+	X(LIMIT_SERVERS, 8, 6, "name servers of one network, site or conditional forward (Azure)")
 
 enum limit {
 #define X(name, open, cloud, what) name,

@@ -1,20 +1,94 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/names.h"
 
+#include "model/cluster_dns.h"
+#include "model/view.h"
+
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* One zone of the router's view. */
+struct shown {
+	char *domain;
+	struct view_zone zone;
+};
+
+struct shown_list {
+	struct shown *all;
+	size_t n, cap;
+};
+
+static void shown_done(struct shown_list *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->all[i].domain);
+	free(s->all);
+}
+
+static int shown_add(const struct view_zone *zone, void *arg)
+{
+	struct shown_list *s = arg;
+
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 16;
+		struct shown *grown = reallocarray(s->all, cap, sizeof(*grown));
+
+		if (!grown)
+			return -ERR_NOMEM;
+		s->all = grown;
+		s->cap = cap;
+	}
+	s->all[s->n] = (struct shown){strdup(zone->domain), *zone};
+	if (!s->all[s->n].domain)
+		return -ERR_NOMEM;
+	s->all[s->n].zone.domain = s->all[s->n].domain;
+	s->n++;
+	return 0;
+}
+
+/* What a user declares comes before what hides behind it. */
+static int shown_cmp(const void *a, const void *b)
+{
+	const struct shown *x = a, *y = b;
+	int r = strcmp(x->domain, y->domain);
+
+	return r ? r : (int)x->zone.kind - (int)y->zone.kind;
+}
+
+/* The zone of the longest domain that the name is in. *ret_rest: how much of the name is before it. NULL: none. */
+static const struct view_zone *shown_find(const struct shown_list *s, const char *name,
+					  size_t *ret_rest)
+{
+	for (const char *at = name; at; at = strchr(at, '.') ? strchr(at, '.') + 1 : NULL) {
+		size_t low = 0, high = s->n;
+
+		while (low < high) {
+			size_t mid = low + (high - low) / 2;
+
+			if (strcmp(s->all[mid].domain, at) < 0)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		*ret_rest = (size_t)(at - name);
+		if (low < s->n && strcmp(s->all[low].domain, at) == 0)
+			return &s->all[low].zone;
+	}
+	return NULL;
+}
+
+/* --- answers ---------------------------------------------------------------------------------------------- */
 
 struct answer {
-	const struct object *network; /* only addresses in it; NULL: anywhere */
-	bool placements_only;
+	const char *name; /* within the zone that is asked */
+	bool is_there;	  /* also with other records than addresses */
 	struct addr *addresses;
 	size_t n, cap;
 };
 
 static int answer_add(struct answer *a, const struct addr *addr)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (addr_is_equal(&a->addresses[i], addr))
-			return 0;
 	if (a->n == a->cap) {
 		size_t cap = a->cap ? a->cap * 2 : 8;
 		struct addr *grown = reallocarray(a->addresses, cap, sizeof(*grown));
@@ -28,77 +102,142 @@ static int answer_add(struct answer *a, const struct addr *addr)
 	return 0;
 }
 
-/* A virtual address beside a public endpoint is used by address: the name stays public. */
-static bool has_no_name(const struct endpoint_view *ep)
-{
-	const struct cluster_net *c = object_cluster_net(ep->cluster);
-
-	return ep->owner == ep->cluster && c->kind == PRIVATE_INTEGRATED && c->public_enabled;
-}
-
-static int endpoint_add(const struct endpoint_view *ep, void *arg)
+static int record_answer(const struct view_record *record, void *arg)
 {
 	struct answer *a = arg;
+	const char *value = record->set ? record->set->values : NULL;
 	int r = 0;
 
-	if (!ep->is_enabled || has_no_name(ep) ||
-	    (a->network && object_router(ep->subnet) != a->network) ||
-	    (a->placements_only && ep->owner != ep->cluster))
+	if (strcmp(record->name, a->name) != 0)
 		return 0;
-	for (size_t f = 0; f < FAMILIES && r == 0; f++)
-		if (ep->addresses[f].family != ADDR_NONE)
-			r = answer_add(a, &ep->addresses[f]);
+	a->is_there = true;
+	for (size_t i = 0; i < record->n_addresses && r == 0; i++)
+		r = answer_add(a, &record->addresses[i]);
+	if (!value || (record->type != RECORD_A && record->type != RECORD_AAAA))
+		return r;
+	for (size_t i = 0; i < record->set->n_values && r == 0; i++, value += strlen(value) + 1) {
+		struct addr addr;
+
+		if (addr_parse(value, &addr) == 0)
+			r = answer_add(a, &addr);
+	}
 	return r;
 }
 
+static int zone_ask(const struct view_zone *zone, const struct view_public *public,
+		    const char *name, struct answer *a)
+{
+	a->n = 0;
+	a->is_there = false;
+	a->name = name;
+	return view_each_record(zone, public, record_answer, a);
+}
+
+/* --- names ------------------------------------------------------------------------------------------------ */
+
 struct telling {
-	const struct object *router;
-	const struct addr *public_addresses;
-	size_t n_public;
+	const struct landscape *l;
+	const struct resolver *resolver;
+	struct view_public public;
 	names_fn *fn;
 	void *arg;
-	struct answer answer; /* its memory is used again for each cluster */
+	struct shown_list here;
+	struct answer answer; /* its memory is used again for each name */
 };
 
-/* The cluster's private addresses here, or else anywhere. */
-static int answer_collect(struct telling *t, const struct object *cluster, bool is_here)
+static bool is_forwarded(const struct telling *t, const char *name)
 {
+	for (size_t i = 0; i < t->resolver->n_forwards; i++) {
+		const char *domain = t->resolver->forwards[i].domain;
+
+		if (strcmp(name, domain) == 0 || dns_name_is_below(name, domain))
+			return true;
+	}
+	return false;
+}
+
+struct asking {
+	struct telling *t;
+	const char *name;
+};
+
+static int public_ask(const struct view_zone *zone, void *arg)
+{
+	const struct asking *q = arg;
+
+	if (strcmp(zone->domain, q->name) != 0)
+		return 0;
+	return zone_ask(zone, &q->t->public, "@", &q->t->answer);
+}
+
+/* By the internet's view: the cluster's own zone of the name, unless a user has declared one. */
+static int name_ask_public(struct telling *t, const struct object *cluster, const char *name)
+{
+	const struct object *declared = landscape_find_public_zone(t->l, name);
+	struct asking q = {t, name};
+
 	t->answer.n = 0;
-	t->answer.network = is_here ? t->router : NULL;
-	t->answer.placements_only = !is_here;
-	return cluster_each_endpoint(cluster, endpoint_add, &t->answer);
+	return view_each_zone_of(NULL, declared ? declared : cluster, &t->public, public_ask, &q);
+}
+
+static int name_tell(struct telling *t, const struct object *cluster, const char *name)
+{
+	size_t rest;
+	const struct view_zone *zone = shown_find(&t->here, name, &rest);
+	char within[DNS_NAME_MAX + 1];
+	int r = 0;
+
+	if (zone) {
+		snprintf(within, sizeof(within), "%.*s", (int)(rest ? rest - 1 : 1),
+			 rest ? name : "@");
+		r = zone_ask(zone, &t->public, within, &t->answer);
+	}
+	if (r == 0 && (!zone || (zone->fall_through && !t->answer.is_there))) {
+		if (is_forwarded(t, name))
+			return 0;
+		r = name_ask_public(t, cluster, name);
+	}
+	if (r == 0 && t->answer.n)
+		r = t->fn(name, cluster, t->answer.addresses, t->answer.n, t->arg);
+	return r;
 }
 
 static int cluster_tell(struct object *cluster, void *arg)
 {
 	struct telling *t = arg;
 	const struct cluster_net *c = object_cluster_net(cluster);
-	const struct addr *addresses;
-	size_t n;
-	int r = answer_collect(t, cluster, true);
+	char name[DNS_NAME_MAX + 1];
+	bool is_told = !cluster_private_name(cluster, name);
+	int r = 0;
 
-	if (r == 0 && !t->answer.n && !c->public_enabled)
-		r = answer_collect(t, cluster, false);
-	if (r < 0)
-		return r;
-	n = t->answer.n;
-	addresses = t->answer.addresses;
-	if (!n && c->public_enabled) {
-		n = t->n_public;
-		addresses = t->public_addresses;
+	for (size_t i = 0; i < c->n_server_names && r == 0; i++) {
+		if (c->server_names[i][0] == '*')
+			continue;
+		is_told = is_told || strcmp(c->server_names[i], name) == 0;
+		r = name_tell(t, cluster, c->server_names[i]);
 	}
-	for (size_t i = 0; n && i < c->n_server_names && r == 0; i++)
-		if (c->server_names[i][0] != '*')
-			r = t->fn(c->server_names[i], cluster, addresses, n, t->arg);
-	return r;
+	return r == 0 && !is_told ? name_tell(t, cluster, name) : r;
 }
 
 int names_of(const struct landscape *l, const struct object *router,
 	     const struct addr *public_addresses, size_t n_public, names_fn *fn, void *arg)
 {
-	struct telling t = {router, public_addresses, n_public, fn, arg, {0}};
-	int r = landscape_each(l, OBJECT_CLUSTER, cluster_tell, &t);
+	static const struct resolver nothing;
+	struct telling t = {.l = l,
+			    .resolver = router->kind == OBJECT_NETWORK
+						? &object_network(router)->dns
+					: router->kind == OBJECT_SITE ? &object_site(router)->dns
+								      : &nothing,
+			    .public = {public_addresses, n_public},
+			    .fn = fn,
+			    .arg = arg};
+	int r = view_each_zone(l, router, &t.public, shown_add, &t.here);
 
+	if (r == 0 && t.here.n)
+		qsort(t.here.all, t.here.n, sizeof(*t.here.all), shown_cmp);
+	if (r == 0)
+		r = landscape_each(l, OBJECT_CLUSTER, cluster_tell, &t);
+	shown_done(&t.here);
 	free(t.answer.addresses);
 	return r;
 }

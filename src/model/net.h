@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/addr.h"
+#include "model/dns.h"
 #include "model/name.h"
 
 #include <stdbool.h>
@@ -46,7 +47,9 @@ static inline enum family addr_index(const struct addr *a)
 	X(OBJECT_SECURITY_GROUP, "security-group")     \
 	X(OBJECT_HOST, "host")                         \
 	X(OBJECT_PRIVATE_ENDPOINT, "private-endpoint") \
-	X(OBJECT_CLUSTER, "cluster")
+	X(OBJECT_CLUSTER, "cluster")                   \
+	X(OBJECT_ZONE, "zone")                         \
+	X(OBJECT_ZONE_LINK, "zone-link")
 
 enum object_kind {
 #define X(e, name) e,
@@ -69,6 +72,7 @@ struct object {
 struct network {
 	struct prefix spaces[NET_SPACES_MAX];
 	size_t n_spaces;
+	struct resolver dns;
 };
 
 struct subnet {
@@ -146,6 +150,7 @@ struct site {
 		public_address; /* its own way to the internet: all its hosts appear by it; NULL: none */
 	struct site_connection *connections;
 	size_t n_connections;
+	struct resolver dns;
 };
 
 enum protocol { PROTOCOL_ANY, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP }; /* ICMP: also ICMPv6 */
@@ -207,6 +212,7 @@ struct private_endpoint {
 	struct addr addresses[FAMILIES];
 	struct endpoint_rules rules;
 	enum endpoint_state state;
+	bool has_names; /* the cluster's names lead to it in its own network */
 };
 
 enum private_kind { PRIVATE_NONE, PRIVATE_INTERFACES, PRIVATE_LINK, PRIVATE_INTEGRATED };
@@ -224,8 +230,9 @@ struct cluster_net {
 	size_t n_placements;
 	struct endpoint_rules rules;
 	bool public_enabled;
-	char **server_names; /* folded; wildcards among them */
+	char **server_names; /* folded; the fqdn first; wildcards among them */
 	size_t n_server_names;
+	struct cluster_dns dns;
 };
 
 /* The body, which must be there and of that kind. */
@@ -247,4 +254,6 @@ OBJECT_BODY(security_group, OBJECT_SECURITY_GROUP)
 OBJECT_BODY(host, OBJECT_HOST)
 OBJECT_BODY(private_endpoint, OBJECT_PRIVATE_ENDPOINT)
 OBJECT_BODY(cluster_net, OBJECT_CLUSTER)
+OBJECT_BODY(declared_zone, OBJECT_ZONE)
+OBJECT_BODY(zone_link, OBJECT_ZONE_LINK)
 #undef OBJECT_BODY

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Networks, and their subnets. */
 #include "model/field.h"
+#include "model/resolver.h"
 #include "model/space.h"
 
 #define SUBNET_V4_LONGEST  28
@@ -16,16 +17,34 @@ static int space_check(const json_t *v, void *arg, struct err *e)
 	return field_space(v, n->spaces, &n->n_spaces, e);
 }
 
+static int network_dns_check(const json_t *v, void *arg, struct err *e)
+{
+	return resolver_read(&((struct network *)((struct reading *)arg)->body)->dns, v, e);
+}
+
+static void network_init(void *body)
+{
+	resolver_init(&((struct network *)body)->dns);
+}
+
+static void network_done(void *body)
+{
+	resolver_done(&((struct network *)body)->dns);
+}
+
 static const struct schema_field network_fields[] = {
 	{"kind", SCHEMA_STRING, true, field_kind},
 	{"name", SCHEMA_STRING, true, field_name},
 	{"addressSpace", SCHEMA_LIST, true, space_check},
+	{"dns", SCHEMA_OBJECT, false, network_dns_check},
 	{0},
 };
 
 const struct body_type network_type = {
 	.size = sizeof(struct network),
 	.fields = network_fields,
+	.init = network_init,
+	.done = network_done,
 };
 
 /* --- subnet ----------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 /* Private ways to a cluster: private endpoints, and what a cluster's own document says of networks. */
 #include "model/private.h"
 
+#include "model/cluster_dns.h"
 #include "model/field.h"
 #include "model/limits.h"
 #include "model/name.h"
@@ -60,12 +61,19 @@ static int state_check(const json_t *v, void *arg, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+static int dns_check(const json_t *v, void *arg, struct err *e)
+{
+	endpoint_of(arg)->has_names = json_is_true(v);
+	return 0;
+}
+
 static void endpoint_init(void *body)
 {
 	struct private_endpoint *ep = body;
 
 	endpoint_rules_init(&ep->rules);
 	ep->state = ENDPOINT_APPROVED;
+	ep->has_names = true;
 }
 
 static void endpoint_done(void *body)
@@ -95,6 +103,7 @@ static const struct schema_field endpoint_fields[] = {
 	{"ranges", SCHEMA_LIST, false, ranges_check},
 	{"port", SCHEMA_INTEGER, false, port_check},
 	{"state", SCHEMA_STRING, false, state_check},
+	{"dns", SCHEMA_BOOL, false, dns_check},
 	{0},
 };
 
@@ -293,6 +302,11 @@ static int public_check(const json_t *v, void *arg, struct err *e)
 	return schema_check_known(v, public_fields, arg, e);
 }
 
+static int cluster_dns_section(const json_t *v, void *arg, struct err *e)
+{
+	return cluster_dns_read(arg, &cluster_of(arg)->dns, v, e);
+}
+
 static void cluster_init(void *body)
 {
 	struct cluster_net *c = body;
@@ -310,6 +324,7 @@ static void cluster_net_done(void *body)
 		free(c->server_names[i]);
 	free(c->server_names);
 	free(c->rules.ranges);
+	cluster_dns_done(&c->dns);
 }
 
 static int cluster_each_ref(const void *body, ref_fn *fn, void *arg)
@@ -324,12 +339,15 @@ static int cluster_each_ref(const void *body, ref_fn *fn, void *arg)
 	for (size_t i = 0; i < c->rules.n_groups && r == 0; i++)
 		r = fn(&(struct ref){c->rules.groups[i], NULL, "private.securityGroups", 0, i},
 		       arg);
+	if (r == 0 && c->dns.own_zone)
+		r = fn(&(struct ref){c->dns.own_zone, NULL, "dns.ownZone", 0, REF_NONE}, arg);
 	return r;
 }
 
 static const struct schema_field cluster_fields[] = {
 	{"public", SCHEMA_OBJECT, true, public_check},
 	{"private", SCHEMA_OBJECT, false, private_check},
+	{"dns", SCHEMA_OBJECT, false, cluster_dns_section},
 	{0},
 };
 

@@ -201,31 +201,36 @@ static int take_option(struct args *a, int argc, char **argv, int *i, struct err
 /* A command of two words has its first word in common with others of its group. */
 static int take_command(struct args *a, int argc, char **argv, int *i, struct err *e)
 {
-	const char *word = argv[*i];
-	size_t len = strlen(word);
+	const char *word = argv[*i], *second = *i + 1 < argc ? argv[*i + 1] : "-", *near = NULL;
+	size_t len = strlen(word), best = SIZE_MAX;
 
 	a->command = command_find(word);
 	if (a->command)
 		return 0;
 	for (size_t k = 0; command_at(k); k++) {
 		const struct command *c = command_at(k);
+		size_t distance;
 
 		if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ')
 			continue;
-		if (*i + 1 >= argc || argv[*i + 1][0] == '-')
-			return err_set(e, ERR_USAGE, NULL,
-				       "\"postern %s\" needs more; try \"postern %s\"", word,
-				       c->name);
-		if (strcmp(argv[*i + 1], c->name + len + 1) == 0) {
+		if (strcmp(second, c->name + len + 1) == 0) {
 			++*i;
 			a->command = c;
 			return 0;
 		}
-		return err_set(e, ERR_USAGE, NULL,
-			       "unknown command \"%s %.40s\"; did you mean \"%s\"?", word,
-			       argv[*i + 1], c->name);
+		distance = edit_distance(second, c->name + len + 1);
+		if (distance < best) {
+			best = distance;
+			near = c->name;
+		}
 	}
-	return unknown_command(word, e);
+	if (!near)
+		return unknown_command(word, e);
+	if (second[0] == '-')
+		return err_set(e, ERR_USAGE, NULL, "\"postern %s\" needs more; try \"postern %s\"",
+			       word, near);
+	return err_set(e, ERR_USAGE, NULL, "unknown command \"%s %.40s\"; did you mean \"%s\"?",
+		       word, second, near);
 }
 
 static int check_words(const struct args *a, struct err *e)

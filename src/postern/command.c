@@ -105,6 +105,33 @@ static const struct command commands[] = {
 			{"proxy-protocol", 0, OPTION_CHOICE, "off|v2", "tell the upstream the client's address"},
 			OPTION_FORCE, OPTION_WAIT},
 	}, {
+		.name = "zone import", .group = CHANGE, .words = "ZONE", .also = "zonefile bind axfr",
+		.summary = "Make a zone of a zone file",
+		.about =
+			"Replaces the whole zone. Every line is looked at first: one that is wrong is named with the\n"
+			"reason, and nothing is changed. SOA and the NS \"ns\" of the domain are made by the system; of\n"
+			"the SOA in the file only the last number, for how long it may be remembered that there is no\n"
+			"such name, is taken over.",
+		.examples =
+			"  postern zone import corp -f corp.zone --domain corp.example\n"
+			"  postern zone import corp -f corp.zone --domain corp.example --print > corp.yaml\n"
+			"  dig @ns.corp.example corp.example axfr | postern zone import corp -f - --domain corp.example\n",
+		.min_words = 1, .max_words = 1, .run = zone_import_run,
+		.options = {
+			{"file", 'f', OPTION_FILE, "FILE", "the zone file; -: standard input"},
+			{"domain", 0, OPTION_TEXT, "DOMAIN", "the domain of the zone, and of names in the file that end in no dot"},
+			{"visibility", 0, OPTION_CHOICE, "private|public", "for networks that it is linked to (private), or for all"},
+			{"print", 0, OPTION_FLAG, NULL, "print the document, and change nothing"},
+			OPTION_FORCE, OPTION_WAIT},
+	}, {
+		.name = "zone export", .group = LOOK, .words = "ZONE", .also = "dump",
+		.summary = "A zone as a zone file that other name servers load",
+		.about =
+			"What is declared, with the SOA and NS that the system makes; the serial is the zone's\n"
+			"revision. Addresses of clusters that have it as their own zone are not in it.",
+		.examples = "  postern zone export corp > corp.zone\n",
+		.min_words = 1, .max_words = 1, .run = zone_export_run,
+	}, {
 		.name = "get", .group = LOOK, .words = "[KIND [NAME]]", .also = "ls list show cat all clusters cluster hosts networks",
 		.summary = "List what is declared",
 		.about =

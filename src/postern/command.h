@@ -67,7 +67,7 @@ const struct option_def *global_options(void);
 bool cli_emit(const struct cli *c, const json_t *json);
 
 command_fn exec_run, names_run;
-command_fn apply_run, check_run, delete_run, cluster_set_run;
+command_fn apply_run, check_run, delete_run, cluster_set_run, zone_import_run, zone_export_run;
 command_fn get_run, describe_run, status_run, connections_run, events_run, history_run, explain_run,
 	operation_run;
 command_fn kubeconfig_run, completion_run, version_run, help_run;

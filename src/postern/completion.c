@@ -49,7 +49,8 @@ static const char *object_kind(const char *word)
 	} kinds[] = {{"CLUSTER", "cluster"},
 		     {"NAME", "cluster"},
 		     {"HOST", "host"},
-		     {"NETWORK", "network"}};
+		     {"NETWORK", "network"},
+		     {"ZONE", "zone"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t n = strlen(kinds[i].word);
@@ -133,15 +134,32 @@ static void print_command(FILE *f, const struct command *c)
 	fputs("\t\t;;\n", f);
 }
 
+/* No command before the i-th begins with the same word. */
+static bool is_new_word(size_t i)
+{
+	size_t len = strcspn(command_at(i)->name, " ");
+
+	for (size_t k = 0; k < i; k++)
+		if (strcspn(command_at(k)->name, " ") == len &&
+		    strncmp(command_at(k)->name, command_at(i)->name, len) == 0)
+			return false;
+	return true;
+}
+
 /* First words of two-word commands: "cluster" must be followed by "set". */
 static void print_pairs(FILE *f)
 {
 	for (size_t i = 0; command_at(i); i++) {
-		const char *space = strchr(command_at(i)->name, ' ');
+		size_t len = strcspn(command_at(i)->name, " ");
 
-		if (space)
-			fprintf(f, "\t%.*s) plain='%s' ;;\n", (int)(space - command_at(i)->name),
-				command_at(i)->name, space + 1);
+		if (!command_at(i)->name[len] || !is_new_word(i))
+			continue;
+		fprintf(f, "\t%.*s) plain='%s", (int)len, command_at(i)->name,
+			command_at(i)->name + len + 1);
+		for (size_t k = i + 1; command_at(k); k++)
+			if (strncmp(command_at(k)->name, command_at(i)->name, len + 1) == 0)
+				fprintf(f, " %s", command_at(k)->name + len + 1);
+		fputs("' ;;\n", f);
 	}
 }
 
@@ -167,8 +185,9 @@ int completion_run(struct cli *c, struct err *e)
 	      f);
 	fputs("\tlocal commands='", f);
 	for (size_t i = 0; command_at(i); i++)
-		fprintf(f, "%s%.*s", i ? " " : "", (int)strcspn(command_at(i)->name, " "),
-			command_at(i)->name);
+		if (is_new_word(i))
+			fprintf(f, "%s%.*s", i ? " " : "", (int)strcspn(command_at(i)->name, " "),
+				command_at(i)->name);
 	fputs("'\n\toptions='", f);
 	print_names(f, global_options());
 	fputs("'\n\tcase $prev in\n", f);

@@ -78,8 +78,8 @@ void help_overview(const struct term *t)
 	      "  5 not permitted    6 daemon unavailable    7 invalid document    8 not yet "
 	      "enforced\n",
 	      t->file);
-	fputs("\n\"postern help COMMAND\" says more; so do postern(1), postern-cluster(5) and "
-	      "postern-network(5).\n",
+	fputs("\n\"postern help COMMAND\" says more; so do postern(1), postern-cluster(5), "
+	      "postern-network(5) and postern-dns(5).\n",
 	      t->file);
 }
 

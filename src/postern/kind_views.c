@@ -157,6 +157,32 @@ static char *delegation_cell(const json_t *o, enum tone *ret_tone)
 	return must_dup(field_text(o, "document.delegation", "none"));
 }
 
+static char *records_cell(const json_t *o, enum tone *ret_tone)
+{
+	return must_printf("%zu", field_count(o, "document.records"));
+}
+
+static char *zone_cell(const json_t *o, enum tone *ret_tone)
+{
+	const char *zone = field_text(o, "document.zone", NULL);
+
+	return zone ? must_printf("zone/%s", zone)
+		    : must_printf("cluster/%s", field_text(o, "document.cluster", "?"));
+}
+
+static char *router_cell(const json_t *o, enum tone *ret_tone)
+{
+	const char *network = field_text(o, "document.network", NULL);
+
+	return network ? must_printf("network/%s", network)
+		       : must_printf("site/%s", field_text(o, "document.site", "?"));
+}
+
+static char *fall_through_cell(const json_t *o, enum tone *ret_tone)
+{
+	return must_dup(field_bool(o, "document.fallThrough", false) ? "yes" : "no");
+}
+
 /* --- the table -------------------------------------------------------------------------------------------- */
 
 #define NAME                         \
@@ -205,6 +231,10 @@ static const struct kind_view views[] = {
 	{"private-endpoint", 5, {NAME, {"CLUSTER", "document.cluster", NULL}, {"SUBNET", "document.subnet", NULL},
 		{"ADDRESSES", "document.addresses", NULL}, {"STATE", NULL, state_cell},
 		{"GROUPS", "document.securityGroups", NULL}, AGE}},
+	{"zone", 1, {NAME, {"DOMAIN", "document.domain", NULL}, {"VISIBILITY", "document.visibility", NULL},
+		{"RECORDS", NULL, records_cell}, USED_BY, AGE}},
+	{"zone-link", 1, {NAME, {"ZONE", NULL, zone_cell}, {"WHERE", NULL, router_cell},
+		{"FALL THROUGH", NULL, fall_through_cell}, AGE}},
 	{NULL, 0, {NAME, REVISION, AGE}},
 };
 /* clang-format on */

@@ -34,6 +34,9 @@ static const struct {
 	[TABLE_RANGES] = {"ranges", MDB_INTEGERKEY},
 	[TABLE_NETWORK] = {"network", MDB_INTEGERKEY},
 	[TABLE_ENDPOINT] = {"endpoint", 0},
+	[TABLE_ZONE] = {"zone", MDB_INTEGERKEY},
+	[TABLE_VIEW] = {"view", 0},
+	[TABLE_VIEW_CONFIG] = {"view_config", MDB_INTEGERKEY},
 	[TABLE_CHANGE] = {"change", MDB_INTEGERKEY},
 };
 

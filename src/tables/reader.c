@@ -39,6 +39,11 @@ uint64_t tables_generation(const struct tables_snapshot *s)
 	return s->meta.generation;
 }
 
+uint64_t tables_commit_id(const struct tables_snapshot *s)
+{
+	return mdb_txn_id(s->txn);
+}
+
 const char *tables_store_id(const struct tables_snapshot *s)
 {
 	return s->meta.store_id;

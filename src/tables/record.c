@@ -123,11 +123,12 @@ static uint64_t record_check(enum table table, const MDB_val *v)
 	const uint8_t *p = v->mv_data;
 	size_t at = 0;
 
-	if (table == TABLE_NAME || table == TABLE_RANGES)
+	if (table == TABLE_NAME || table == TABLE_RANGES || table == TABLE_ZONE ||
+	    table == TABLE_VIEW)
 		at = 8;
 	else if (table == TABLE_ENDPOINT)
 		at = 24;
-	else if (table == TABLE_CLUSTER || table == TABLE_NETWORK)
+	else if (table == TABLE_CLUSTER || table == TABLE_NETWORK || table == TABLE_VIEW_CONFIG)
 		at = v->mv_size - 8;
 	return at + 8 <= v->mv_size ? load_u64(p + at) : 0;
 }

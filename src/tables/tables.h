@@ -11,6 +11,9 @@
  *	ranges     u32 id                      rangeset blob (base/rangeset.h); absent if the endpoint is open to all
  *	network    u32 id                      network record   \ tables/network.h
  *	endpoint   network, address            endpoint record  /
+ *	zone       u32 id                      zone blob                            \
+ *	view       u32 router id, domain       which zone, how linked                > tables/zone.h
+ *	view_config  u32 router id             label counts of its zones, forwarders /
  *	change     u64 generation              u32 ids[]: the clusters and routers that this generation touched
  *
  * Every record carries a check value over its key and content (record.c draws the small ones), compared each time it is
@@ -32,7 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TABLES_SCHEMA 2
+#define TABLES_SCHEMA 3
 #define TABLES_MAP_BYTES \
 	(16ull << 30)		  /* address space, not memory: the file grows as it is filled */
 #define TABLES_CHANGES_KEPT  1024 /* generations; a reader further behind judges everything again */
@@ -71,6 +74,11 @@ void tables_release(struct tables_snapshot *s);
 
 uint64_t tables_generation(const struct tables_snapshot *s); /* 0: empty */
 const char *tables_store_id(const struct tables_snapshot *s);
+/*
+ * Another one after each commit, whatever its generation. Snapshots of one struct tables with the same number are the same bytes at the same
+ * addresses: what was borrowed from one is good in the other.
+ */
+uint64_t tables_commit_id(const struct tables_snapshot *s);
 
 /* name folded, without trailing dot, not a wildcard's own spelling. The exact name wins over the wildcard. -ERR_NOT_FOUND, -ERR_UNAVAILABLE. */
 int tables_find_name(struct tables_snapshot *s, const char *name, size_t len, uint32_t *ret_id)

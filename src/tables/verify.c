@@ -3,6 +3,8 @@
  * The walk over a whole snapshot: each record is decoded, and the sum of all must be the one in the meta record.
  */
 #include "tables/tables_int.h"
+#include "tables/view_record.h"
+#include "tables/zone.h"
 
 static int ranges_verify(uint32_t id, const MDB_val *v)
 {
@@ -28,11 +30,21 @@ static int endpoint_verify(const MDB_val *key, const MDB_val *v)
 /* 0: any. */
 static size_t key_size(enum table table)
 {
-	if (table == TABLE_NAME)
+	if (table == TABLE_NAME || table == TABLE_VIEW)
 		return 0;
 	if (table == TABLE_ENDPOINT)
 		return ENDPOINT_KEY_BYTES;
 	return table == TABLE_CHANGE ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
+static int zone_record_verify(uint32_t id, const MDB_val *v)
+{
+	struct zone z;
+	int r = zone_verify(v->mv_data, v->mv_size);
+
+	if (r == 0)
+		r = zone_open(v->mv_data, v->mv_size, &z);
+	return r < 0 || z.id != id ? -ERR_UNAVAILABLE : 0;
 }
 
 static int record_verify(enum table table, const MDB_val *key, const MDB_val *v)
@@ -54,6 +66,12 @@ static int record_verify(enum table table, const MDB_val *key, const MDB_val *v)
 		return network_record_check(v, load_u32(key->mv_data));
 	case TABLE_ENDPOINT:
 		return endpoint_verify(key, v);
+	case TABLE_ZONE:
+		return zone_record_verify(load_u32(key->mv_data), v);
+	case TABLE_VIEW:
+		return link_record_check(key, v);
+	case TABLE_VIEW_CONFIG:
+		return view_record_check(v, load_u32(key->mv_data));
 	case TABLE_CHANGE:
 		return change_record_decode(load_u64(key->mv_data), v, &n);
 	default:

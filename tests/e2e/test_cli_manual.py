@@ -18,7 +18,7 @@ def source(path):
 
 def test_the_manual_knows_every_command_and_option(cli):
     page = source("doc/man/postern.1")
-    for command in re.findall(r"^  ([a-z]+(?: set)?)  +[A-Z]", cli("help").stdout, re.M):
+    for command in re.findall(r"^  ([a-z]+(?: (?:set|import|export))?)  +[A-Z]", cli("help").stdout, re.M):
         entry = re.search(r"^\.It Ic %s\b.*?(?=^\.It Ic|^\.Ss|^\.Sh)" % command, page, re.M | re.S)
         assert entry, command
         for option in re.findall(r"^  (?:-\w, |    )--(\S+)", cli("help", *command.split()).stdout, re.M):
@@ -52,6 +52,18 @@ def test_the_manual_knows_every_field_of_networks():
         for field in fields:
             told = re.search(r"^\.(It )?Ic %s\b" % field, page, re.M)
             assert told or (name == "private" and re.search(r"^\.(It )?Ic (\w+\.)?%s\b" % field, cluster, re.M)), field
+
+
+def test_the_manual_knows_every_field_of_names():
+    page = source("doc/man/postern-dns.5")
+    for name in ("zone", "resolver"):
+        fields = re.findall(r'^\t+\{"(\w+)", SCHEMA_', source("src/model/%s.c" % name), re.M)
+        assert fields, name
+        for field in fields:
+            assert field in ("kind", "name") or re.search(r"^\.(It )?Ic %s\b" % field, page, re.M), field
+    cluster = source("doc/man/postern-cluster.5")
+    for field in re.findall(r'^\t+\{"(\w+)", SCHEMA_', source("src/model/cluster_dns.c"), re.M):
+        assert re.search(r"^\.It Ic dns\.%s :" % field, cluster, re.M), field
 
 
 @pytest.mark.parametrize("name", sorted(os.listdir(os.path.join(ROOT, "examples"))))

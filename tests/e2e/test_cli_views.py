@@ -12,7 +12,7 @@ from cli_stub import CA, DOCUMENT, OLD, STATUS, api, cli, cluster, error, operat
 
 
 PLURALS = ["clusters", "networks", "subnets", "route-tables", "internet-gateways", "nat-gateways", "public-addresses",
-           "peerings", "hubs", "sites", "security-groups", "hosts", "private-endpoints"]
+           "peerings", "hubs", "sites", "security-groups", "hosts", "private-endpoints", "zones", "zone-links"]
 
 
 # --- looking -------------------------------------------------------------------------------------------------------
@@ -71,6 +71,12 @@ KINDS = [
     (thing("public-address", "ip", {"usedBy": ["nat-gateway/out"]}, addresses=["198.51.100.7"]),
      ["NAME", "ADDRESSES", "USED BY"], ["ip", "198.51.100.7", "nat-gateway/out"]),
     (thing("peering", "p", networks=["shop", "lab"]), ["NAME", "NETWORKS", "ROUTES"], ["p", "shop,lab", "automatic"]),
+    (thing("zone", "corp", {"usedBy": ["zone-link/shop"]}, domain="corp.example", visibility="private", records=[{}, {}]),
+     ["NAME", "DOMAIN", "VISIBILITY", "RECORDS", "USED BY"], ["corp", "corp.example", "private", "2", "zone-link/shop"]),
+    (thing("zone-link", "shop", zone="corp", network="shop"),
+     ["NAME", "ZONE", "WHERE", "FALL THROUGH"], ["shop", "zone/corp", "network/shop", "no"]),
+    (thing("zone-link", "office", cluster="prod", site="office", fallThrough=True),
+     ["NAME", "ZONE", "WHERE", "FALL THROUGH"], ["office", "cluster/prod", "site/office", "yes"]),
     (thing("hub", "h", attachments=[{"network": "shop"}, {"network": "lab", "routes": "none"}]),
      ["NAME", "ATTACHED", "ROUTES"], ["h", "shop,lab", "-"]),
     (thing("site", "office", {"hosts": 1}, addressSpace=["172.16.0.0/16"], connections=[{"hub": "h"}]),

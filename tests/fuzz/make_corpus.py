@@ -234,6 +234,60 @@ def documents():
     yield "escape", b"1kind: host\nname: a\nsubnet: ../x\nattach: {namespace: ../../etc}\n"
 
 
+def question(name, kind=1, klass=1):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".") if label)
+    return labels + struct.pack("!BHH", 0, kind, klass)
+
+
+def query(asked, flags=0, options=None, counts=(1, 0, 0), version=0, size=1232, more=b""):
+    """How it comes (one octet: view 1, who forwards and gives cookies), then the message."""
+    opt = b""
+    if options is not None:
+        opt = struct.pack("!BHHBBHH", 0, 41, size, 0, version, 0x8000, len(options)) + options
+    header = struct.pack("!HHHHHH", 0xABCD, flags, *counts, len(opt) > 0)
+    return b"\x29" + header + asked + opt + more
+
+
+def dns_packets():
+    """Each view's names, then the variants of flags and EDNS."""
+    names = "org api.org API.Org a.b.c.org b.c.org x.b.c.org any.org cut.org a.cut.org l1.org out.org mail.org net www.net"
+    names = names.split() + ["deep.net", "_s._tcp.org", "x.fwd.test", "elsewhere.test", ".", "a." * 126 + "b"]
+    for name in names:
+        for kind in (1, 6, 16, 28, 255):
+            yield f"{name[:20] if name != '.' else 'root'}-{kind}", query(question(name, kind), 0x100, b"")
+    api = question("api.org")
+    cookie = b"\0\x0a\0\x08abcdefgh"
+    for view in range(3):
+        for how in (0, 4, 8, 0x3C, 0x40):
+            yield f"how-{view}-{how}", bytes([view | how]) + query(api, 0x100, cookie)[1:]
+    for opcode in range(16):
+        yield f"opcode-{opcode}", query(api, opcode << 11)
+    for bit in range(16):
+        yield f"flag-{bit}", query(api, 1 << bit, b"")
+    for size in (0, 100, 512, 4096):
+        yield f"size-{size}", query(question("org", 255), 0, b"", size=size)
+    yield "plain", query(api)
+    yield "version-1", query(api, 0, b"", version=1)
+    yield "cookie", query(api, 0, cookie)
+    yield "cookie-full", query(api, 0, b"\0\x0a\0\x18" + b"abcdefgh\1\0\0\0\0\0\3\xe8" + bytes(8))
+    yield "cookie-bad", query(api, 0, b"\0\x0a\0\3abc")
+    yield "cookie-alone", query(b"", 0, cookie, (0, 0, 0))
+    yield "options", query(api, 0, b"\0\3\0\0\0\x08\0\7\0\1\x18\0\x0a\0\0\0\x64\0\1x")
+    yield "option-cut", query(api, 0, b"\0\3\0")
+    yield "two-opt", query(api, 0, b"", more=query(b"", 0, b"")[13:]).replace(b"\0\0\0\0\0\1\3", b"\0\0\0\0\0\2\3", 1)
+    yield "questions-0", query(b"", 0, None, (0, 0, 0))
+    yield "questions-2", query(api + api, 0, None, (2, 0, 0))
+    yield "answers-1", query(api, 0, None, (1, 1, 0))
+    yield "class-ch", query(question("api.org", 1, 3))
+    yield "axfr", query(question("org", 252))
+    yield "ixfr", query(question("org", 251) + question("org", 6), 0, None, (1, 0, 1))
+    yield "compressed", query(b"\xc0\x0c\0\1\0\1")
+    yield "pointer-loop", query(b"\1a\xc0\x0c\0\1\0\1")
+    yield "trailing", query(api, more=b"x")
+    yield "tsig", query(api, 0, b"", more=b"")[:11] + b"\0\1" + api + b"\1k\0\0\xfa\0\xff" + bytes(5) + b"\2ab"
+    yield "resume", b"\xa9" + b"\0\x0c\1\0\0\1" + query(api)[1:]
+
+
 def main():
     top = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     seeds_of = {
@@ -241,6 +295,7 @@ def main():
         "proxy_header": proxy_headers(),
         "network_record": network_records(),
         "document": documents(),
+        "dns": dns_packets(),
     }
     for codec, seeds in seeds_of.items():
         folder = top / codec

@@ -48,8 +48,8 @@ static void test_both(void **state)
 	struct landscape *l = world();
 
 	assert_answers(l, OBJECT_NETWORK, "net",
-		       "prod.example.org=10.0.0.5,2001:db8::5,10.0.1.4 "
-		       "alt.example.org=10.0.0.5,2001:db8::5,10.0.1.4 ");
+		       "prod.example.org=10.0.0.5,10.0.1.4,2001:db8::5 "
+		       "alt.example.org=10.0.0.5,10.0.1.4,2001:db8::5 ");
 	assert_answers(l, OBJECT_NETWORK, "alone",
 		       "prod.example.org=10.0.0.4 alt.example.org=10.0.0.4 ");
 	assert_answers(l, OBJECT_NETWORK, "peer",
@@ -74,9 +74,9 @@ static void test_modes(void **state)
 	must_apply(l, C "public: {fqdn: prod.example.org, enabled: false}\nprivate: {kind: "
 			"interfaces, " PLACED "}\n");
 	assert_answers(l, OBJECT_NETWORK, "net",
-		       "prod.example.org=10.0.0.10,2001:db8::5,10.0.1.4 ");
+		       "prod.example.org=10.0.0.10,10.0.1.4,2001:db8::5 ");
 	assert_answers(l, OBJECT_NETWORK, "peer",
-		       "prod.example.org=10.0.0.10,2001:db8::5,10.0.1.4 ");
+		       "prod.example.org=10.0.0.10,10.0.1.4,2001:db8::5 ");
 	assert_answers(l, OBJECT_NETWORK, "alone", "prod.example.org=10.0.0.4 ");
 	/* By its endpoint alone: no answer elsewhere. */
 	must_apply(l, C "public: {fqdn: prod.example.org, enabled: false}\n");

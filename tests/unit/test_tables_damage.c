@@ -560,7 +560,7 @@ static void raw_meta_put(struct tables *t, const void *bytes, size_t len)
 /* Tables of another schema, or whose sum of digests is off, are refused by reader and writer. */
 static void test_other_schema_is_refused(void **state)
 {
-	uint8_t record[META_RECORD_BYTES] = "PMT1\3";
+	uint8_t record[META_RECORD_BYTES] = "PMT1\2";
 	struct meta_record m = {.generation = 4, .store_id = STORE_ID, .digest = 1};
 	struct tables *t = must_open(true);
 

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Zones, links and names of clusters through the API and the CLI: what is declared, and what names_of() makes of it.
+"""
+import os
+
+import pytest
+
+from daemon import ROOT, ApiError
+
+EXAMPLE = os.path.join(ROOT, "examples/zone.yaml")
+PRIVATE = "ledger.ledger.privatelink.k8s.example.org"
+
+
+@pytest.fixture
+def example(postern):
+    postern.cli("apply", "-f", EXAMPLE)
+    yield
+    postern.cli("delete", "-f", EXAMPLE)
+    assert postern.call("GET", "/v1/zones")["items"] == []
+    assert postern.call("GET", "/v1/zone-links")["items"] == []
+
+
+def cluster(postern, **dns):
+    document = postern.call("GET", "/v1/clusters/ledger")["document"]
+    return {**document, "dns": {**document["dns"], **dns}}
+
+
+def test_names_follow_links_and_settings(postern, example):
+    assert "10.40.1.10 %s\n" % PRIVATE in postern.cli("names", "shop").stdout
+    assert " ledger.k8s.example.org" not in postern.cli("names", "shop").stdout
+    postern.apply(cluster(postern, publicName=True))
+    assert "ledger.k8s.example.org" in postern.cli("names", "shop").stdout
+    postern.cli("delete", "zone-link", "ledger-frontend")
+    out = postern.cli("names", "shop").stdout
+    assert PRIVATE not in out and "ledger.k8s.example.org" in out
+    postern.cli("apply", "-f", EXAMPLE)
+
+
+def test_a_zone_goes_out_and_comes_back(postern, example, tmp_path):
+    before = postern.call("GET", "/v1/zones/corp")
+    path = tmp_path / "corp.zone"
+    path.write_text(postern.cli("zone", "export", "corp").stdout)
+    assert "SOA\tns hostmaster %d " % before["revision"] in path.read_text()
+    postern.cli("zone", "import", "corp", "-f", path, "--domain", "corp.example")
+    document = postern.call("GET", "/v1/zones/corp")["document"]
+
+    def sets(d):
+        return {(r["name"], r["type"], tuple(v.rstrip(".") for v in r["values"])) for r in d["records"]}
+    assert sets(document) == sets(before["document"]) and document["ttl"] == 60
+    path.write_text(path.read_text() + "db A 10.0.0\n")
+    r = postern.cli("zone", "import", "corp", "-f", path, "--domain", "corp.example", check=False)
+    assert r.returncode == 7 and "corp.zone, line %d" % len(path.read_text().splitlines()) in r.stderr
+    assert postern.call("GET", "/v1/zones/corp")["document"] == document
+
+
+@pytest.mark.parametrize("document, path, text", [
+    ({"kind": "zone", "name": "corp", "domain": "corp.example", "visibility": "public"}, "visibility", "in use by zone-link"),
+    ({"kind": "zone-link", "name": "again", "zone": "corp", "network": "backend"}, "zone", "already, by zone-link"),
+    ({"kind": "zone", "name": "x", "domain": "a.b", "visibility": "private",
+      "records": [{"name": "a", "type": "A", "values": ["10.0.0"]}]}, "records[0].values[0]", "IPv4"),
+    ({"kind": "network", "name": "backend", "addressSpace": ["10.40.0.0/16"], "dns": {"servers": ["10.40.1.2"]}},
+     "dns.servers[0]", "ask itself"),
+])
+def test_refused(postern, example, document, path, text):
+    with pytest.raises(ApiError) as e:
+        postern.apply(document)
+    assert e.value.status == 422 and e.value.path.endswith(path) and text in str(e.value)
+
+
+def test_the_wrong_configuration(postern, example):
+    wrong = {**cluster(postern), "dns": {"publicName": False}}
+    with pytest.raises(ApiError) as e:
+        postern.apply(wrong)
+    assert e.value.path.endswith("dns.publicName") and "without any name" in str(e.value)
+
+
+def test_in_use(postern, example):
+    for kind, name, by in (("zone", "corp", "zone-link"), ("cluster", "ledger", "zone-link"), ("network", "frontend", "")):
+        r = postern.cli("delete", kind, name, check=False)
+        assert r.returncode == 7 and "in use by " + by in r.stderr
