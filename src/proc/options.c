@@ -81,6 +81,8 @@ const struct option_row option_table[] = {
 	{"help", NULL, NULL, option_set_nothing, 0, 0, 0, CLI, "print this text"},
 	{"version", NULL, NULL, option_set_nothing, 0, 0, 0, CLI, "print the version"},
 	{"help-man", NULL, NULL, option_set_nothing, 0, 0, 0, HIDDEN, "print the manual's sections"},
+	{"names", "refused|declared", "refused", option_set_choice, F(names), 0, 0, HIDDEN,
+	 "documents about names, which nothing serves yet: refused, or checked and kept, for tests"},
 	{"probe", "[ROLE:]ACT", NULL, option_set_text, F(probe), 0, 32, HIDDEN, "forbidden act, for tests"},
 };
 /* clang-format on */

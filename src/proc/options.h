@@ -37,6 +37,9 @@ struct access_rule {
 	char clusters[64]; /* glob over object names, "*" for all */
 };
 
+/* What becomes of documents about names while nothing serves them: --names, internal. */
+enum names_mode { NAMES_REFUSED, NAMES_DECLARED };
+
 struct endpoint {
 	struct addr addr;
 	uint16_t port;
@@ -74,6 +77,7 @@ struct options {
 		[PUBLIC_MAX]; /* of the public listeners, as given; see options_public_addresses() */
 	size_t n_public_address;
 	enum limit_profile profile;
+	enum names_mode names;
 	enum sandbox_mode sandbox;
 	bool separate_users;
 	char user_control[32], user_gate[32], user_netd[32]; /* names, or numbers */
