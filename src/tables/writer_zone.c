@@ -181,8 +181,7 @@ static void link_init(struct link *l, uint32_t router, const uint8_t *domain)
 	assert(l->len > 0);
 	memcpy(l->domain, domain, l->len);
 	dname_fold(l->domain, l->len);
-	l->key = tables_val(l->key_bytes,
-			    link_key_encode(router, l->domain, l->len, l->key_bytes));
+	l->key = tables_val(l->key_bytes, link_key_encode(router, l->domain, l->len, l->key_bytes));
 }
 
 /* A domain of so many labels came (1) or went (-1), or none did (0: see that there is a config). */

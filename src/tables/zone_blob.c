@@ -11,8 +11,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define PROBES_MAX 32 /* more, and another key is tried */
-#define KEYS_MAX   16 /* that failed, and the slots are doubled */
+#define PROBES_MAX  32 /* more, and another key is tried */
+#define KEYS_MAX    16 /* that failed, and the slots are doubled */
 
 #define SOA_REFRESH 3600
 #define SOA_RETRY   600
@@ -85,7 +85,8 @@ static bool has_twice(const struct zone_set *set)
 	for (size_t i = 1; i < set->n; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (set->rdata[i].len == set->rdata[k].len &&
-			    memcmp(set->rdata[i].bytes, set->rdata[k].bytes, set->rdata[i].len) == 0)
+			    memcmp(set->rdata[i].bytes, set->rdata[k].bytes, set->rdata[i].len) ==
+				    0)
 				return true;
 		}
 	}
@@ -165,8 +166,9 @@ static int neighbours_check(const struct build *b)
 			return set_fail(b, x->set > y->set ? x->set : y->set,
 					"this name has a record set of this type already");
 		if (x->set->type == RR_CNAME || y->set->type == RR_CNAME)
-			return set_fail(b, x->set->type == RR_CNAME ? x->set : y->set,
-					"a CNAME stands alone at its name, and never at the zone's own");
+			return set_fail(
+				b, x->set->type == RR_CNAME ? x->set : y->set,
+				"a CNAME stands alone at its name, and never at the zone's own");
 	}
 	return 0;
 }
@@ -273,8 +275,8 @@ static void nodes_fill(struct build *b)
 		struct node *n = &b->nodes[i];
 
 		n->first = item;
-		while (item < b->n_items && name_cmp(b->sorted[item]->name, b->sorted[item]->len,
-						     n->name, n->len) == 0)
+		while (item < b->n_items &&
+		       name_cmp(b->sorted[item]->name, b->sorted[item]->len, n->name, n->len) == 0)
 			item++;
 		n->n = item - n->first;
 	}

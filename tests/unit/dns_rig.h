@@ -199,6 +199,6 @@ static inline int rig_ede(const struct rig_answer *a)
 	const uint8_t *opt = knot_pkt_edns_option(a->pkt, EDNS_OPTION_EDE);
 
 	return opt ? knot_edns_opt_get_data((uint8_t *)(uintptr_t)opt)[0] << 8 |
-			     knot_edns_opt_get_data((uint8_t *)(uintptr_t)opt)[1] :
-		     -1;
+			       knot_edns_opt_get_data((uint8_t *)(uintptr_t)opt)[1]
+		   : -1;
 }
