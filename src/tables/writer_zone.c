@@ -50,7 +50,7 @@ int tables_put_zone(struct tables *t, const struct zone_source *src, bool *ret_c
 	r = key_choose(&old, hash_key, e);
 	if (r == 0)
 		r = zone_build(&as_before, hash_key, &blob, &len, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (old.blob && had.mv_size == len && memcmp(had.mv_data, blob, len) == 0) {
 		*ret_changed = false;

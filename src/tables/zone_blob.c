@@ -288,6 +288,7 @@ static int nodes_make(struct build *b)
 	const size_t all = names_list(b, NULL);
 	size_t n = 0;
 
+	assert(all > 0);
 	b->nodes = calloc(all, sizeof(*b->nodes));
 	if (!b->nodes)
 		return no_memory(b->e);
@@ -336,8 +337,10 @@ static int slots_make(struct build *b, uint8_t **ret_slots, unsigned *ret_probes
 	for (;; b->n_slots *= 2) {
 		uint8_t *slots = malloc((size_t)b->n_slots * SLOT_BYTES);
 
-		if (!slots)
-			return no_memory(b->e);
+		if (!slots) {
+			(void)no_memory(b->e);
+			return -ERR_NOMEM;
+		}
 		for (int i = 0; i < KEYS_MAX; i++) {
 			memset(slots, 0, (size_t)b->n_slots * SLOT_BYTES);
 			*ret_probes = slots_fill(b, slots);
@@ -450,10 +453,10 @@ void zone_seal(uint8_t *blob, size_t len)
 static int blob_write(struct build *b)
 {
 	uint8_t *slots = NULL, *p, *to;
-	unsigned probes;
+	unsigned probes = 0;
 	int r = slots_make(b, &slots, &probes);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	b->len = blob_size(b);
 	if (b->len > ZONE_BLOB_MAX) {
@@ -505,7 +508,7 @@ int zone_build(const struct zone_source *src, const uint8_t key[ZONE_KEY_BYTES],
 	free(b.items);
 	free(b.sorted);
 	free(b.nodes);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret_blob = b.blob;
 	*ret_len = b.len;
