@@ -57,7 +57,8 @@ static size_t apex_of(unsigned i, uint8_t dst[DNAME_MAX])
 	struct err e;
 	int n;
 
-	(void)snprintf(text, sizeof(text), "%08x-%04x-4000-8000-%012x.privatelink.westeurope.azmk8s.io",
+	(void)snprintf(text, sizeof(text),
+		       "%08x-%04x-4000-8000-%012x.privatelink.westeurope.azmk8s.io",
 		       i * 2654435761u, i & 0xffff, i);
 	n = dname_parse(text, strlen(text), NULL, dst, &e);
 	must(n, &e);
@@ -122,7 +123,10 @@ static size_t query_write(uint8_t *p, bool edns, bool cookie, unsigned *ret_netw
 	}
 	if (cookie) {
 		p[len - 1] = 12;
-		memcpy(p + len, "\0\x0a\0\x08" "abcdefgh", 12);
+		memcpy(p + len,
+		       "\0\x0a\0\x08"
+		       "abcdefgh",
+		       12);
 		len += 12;
 	}
 	return len;
@@ -132,12 +136,13 @@ static struct query {
 	uint8_t len;
 	unsigned network;
 	uint8_t bytes[QUERY_BYTES];
-} *queries;
+} * queries;
 
 static void queries_make(bool edns, bool cookie)
 {
 	for (unsigned i = 0; i < QUERIES; i++)
-		queries[i].len = (uint8_t)query_write(queries[i].bytes, edns, cookie, &queries[i].network);
+		queries[i].len =
+			(uint8_t)query_write(queries[i].bytes, edns, cookie, &queries[i].network);
 }
 
 enum what { WRITE, READ, LOOK_UP, ANSWER };
@@ -146,7 +151,8 @@ enum what { WRITE, READ, LOOK_UP, ANSWER };
 static double run(enum what what)
 {
 	static const struct dns_cookies cookies = {.secret = "0123456789abcde"};
-	static struct dns_client client = {.now_s = 1000, .takes = DNS_TAKES_FORWARD, .cookies = &cookies};
+	static struct dns_client client = {
+		.now_s = 1000, .takes = DNS_TAKES_FORWARD, .cookies = &cookies};
 	static uint8_t buffer[DNS_UDP_MAX];
 	const double begin = cpu();
 
@@ -167,11 +173,13 @@ static double run(enum what what)
 				__asm__ volatile("" : : "r"(buffer) : "memory");
 			if (what == READ || what == LOOK_UP)
 				(void)query_read(&client.query, buffer, len);
-			if (what == LOOK_UP && (dns_view_refresh(v) < 0 ||
-						dns_view_zone(v, false, &client.query.name, &z, &flags) < 0))
+			if (what == LOOK_UP &&
+			    (dns_view_refresh(v) < 0 ||
+			     dns_view_zone(v, false, &client.query.name, &z, &flags) < 0))
 				exit(1);
-			if (what == ANSWER && (!dns_answer(v, buffer, len, &client, buffer, sizeof(buffer)) ||
-					       (client.rcode != DNS_NOERROR && client.rcode != DNS_NXDOMAIN)))
+			if (what == ANSWER &&
+			    (!dns_answer(v, buffer, len, &client, buffer, sizeof(buffer)) ||
+			     (client.rcode != DNS_NOERROR && client.rcode != DNS_NXDOMAIN)))
 				exit(1);
 		}
 		dns_data_end(&data_of);
@@ -239,7 +247,8 @@ int main(int argc, char **argv)
 	find = median(LOOK_UP) - written;
 	answer = median(ANSWER) - written;
 	queries_make(true, true);
-	(void)printf("{\"zones\": %u, \"networks\": %u, \"read_ns\": %.0f, \"read_and_find_zone_ns\": %.0f, "
+	(void)printf("{\"zones\": %u, \"networks\": %u, \"read_ns\": %.0f, "
+		     "\"read_and_find_zone_ns\": %.0f, "
 		     "\"answer_ns\": %.0f, \"answer_cookie_ns\": %.0f, \"tables_mb\": %.1f, "
 		     "\"make_s\": %.2f, \"open_s\": %.2f}\n",
 		     n_zones, n_networks, read, find, answer, median(ANSWER) - written,

@@ -14,8 +14,8 @@ struct work {
 	struct response r;
 	const struct dns_name *name; /* that is looked for: the question's, or `target` */
 	struct dns_name target;
-	size_t owner;			     /* where that name stands in the message */
-	size_t owners[DNS_STEPS_MAX + 1];    /* where those before stand */
+	size_t owner;			  /* where that name stands in the message */
+	size_t owners[DNS_STEPS_MAX + 1]; /* where those before stand */
 };
 
 enum next { NEXT_DONE, NEXT_FOLLOW };
@@ -75,8 +75,8 @@ static bool additionals_put(struct work *w, const struct zone *z, const struct z
 	uint32_t ttl;
 
 	while (n < ADDITIONAL_NAMES_MAX && zone_rrset_next(set, &at, &rdata, &ttl)) {
-		const size_t name = data + (size_t)(rdata.bytes - set->wire) -
-				    DNS_RR_HEADER_BYTES + (size_t)name_at;
+		const size_t name = data + (size_t)(rdata.bytes - set->wire) - DNS_RR_HEADER_BYTES +
+				    (size_t)name_at;
 
 		if (is_among(w, names, n, name))
 			continue;
@@ -190,48 +190,51 @@ static enum next refuse(struct work *w, bool somebody)
 	return fail(w, DNS_REFUSED, somebody ? EDE_NO_RECURSION_ASKED : EDE_NOT_FORWARDED);
 }
 
+/* What one zone says. */
+struct said {
+	struct zone zone;
+	struct found found;
+};
+
 /* Steps 2 to 5. fell: what a zone said whose link falls through, or NULL. */
-static enum next look_further(struct work *w, const struct zone *fell_zone,
-			      const struct found *fell)
+static enum next look_further(struct work *w, const struct said *fell)
 {
 	const struct view_config *config = &w->view->config.view;
 	const struct view_forward *f = dns_view_forward(w->view, w->name);
 	const struct view_server *servers = f ? f->servers : config->servers;
 	const uint8_t n = f ? f->n_servers : config->n_servers;
-	struct zone z;
-	struct found found;
+	struct said s;
 	uint32_t flags;
-	int r = f ? -ERR_NOT_FOUND : dns_view_zone(w->view, true, w->name, &z, &flags);
+	int r = f ? -ERR_NOT_FOUND : dns_view_zone(w->view, true, w->name, &s.zone, &flags);
 
 	if (r == 0) {
-		lookup(&z, w->name, w->client->query.type, &found);
-		if (found.kind == FOUND_NXDOMAIN && !fell && dns_view_is_told(w->view, w->name))
+		lookup(&s.zone, w->name, w->client->query.type, &s.found);
+		if (s.found.kind == FOUND_NXDOMAIN && !fell && dns_view_is_told(w->view, w->name))
 			w->r.ede = EDE_NOT_LINKED_NX;
-		return put_found(w, &z, &found);
+		return put_found(w, &s.zone, &s.found);
 	}
 	if (r != -ERR_NOT_FOUND)
 		return fail(w, DNS_SERVFAIL, EDE_DAMAGED);
 	if (forward(w, servers, n))
 		return NEXT_DONE;
-	return fell ? put_found(w, fell_zone, fell) : refuse(w, n > 0);
+	return fell ? put_found(w, &fell->zone, &fell->found) : refuse(w, n > 0);
 }
 
 static enum next look(struct work *w)
 {
-	struct zone z;
-	struct found found;
-	uint32_t flags;
-	int r = dns_view_zone(w->view, false, w->name, &z, &flags);
 	const bool is_internet = w->view->router == VIEW_INTERNET;
+	struct said s;
+	uint32_t flags;
+	int r = dns_view_zone(w->view, false, w->name, &s.zone, &flags);
 
 	if (r == -ERR_NOT_FOUND)
-		return is_internet ? refuse(w, false) : look_further(w, NULL, NULL);
+		return is_internet ? refuse(w, false) : look_further(w, NULL);
 	if (r < 0)
 		return fail(w, DNS_SERVFAIL, EDE_DAMAGED);
-	lookup(&z, w->name, w->client->query.type, &found);
-	if (found.kind == FOUND_NXDOMAIN && (flags & VIEW_LINK_FALL_THROUGH) && !is_internet)
-		return look_further(w, &z, &found);
-	return put_found(w, &z, &found);
+	lookup(&s.zone, w->name, w->client->query.type, &s.found);
+	if (s.found.kind == FOUND_NXDOMAIN && (flags & VIEW_LINK_FALL_THROUGH) && !is_internet)
+		return look_further(w, &s);
+	return put_found(w, &s.zone, &s.found);
 }
 
 /* --- the whole -------------------------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@
 #define DNS_STEPS_MAX 8
 
 enum dns_outcome {
-	DNS_DROP, /* say nothing */
+	DNS_DROP,   /* say nothing */
 	DNS_ANSWER, /* send what was written */
 	/*
 	 * Ask client->servers the query's own question. Nothing was written, and query is as it came, even if out is the same buffer.
@@ -45,7 +45,13 @@ enum dns_outcome {
 #define DNS_TAKES_SLOW	  2u
 
 /* Answers that are alike, for the rate limit and for counters. */
-enum dns_kind { DNS_KIND_DATA, DNS_KIND_NODATA, DNS_KIND_NXDOMAIN, DNS_KIND_REFERRAL, DNS_KIND_ERROR };
+enum dns_kind {
+	DNS_KIND_DATA,
+	DNS_KIND_NODATA,
+	DNS_KIND_NXDOMAIN,
+	DNS_KIND_REFERRAL,
+	DNS_KIND_ERROR
+};
 
 struct dns_client {
 	/* Set by the caller. */

@@ -18,7 +18,7 @@
 
 #include "wire/rdata.h"
 
-#define DNS_HEADER_BYTES 12
+#define DNS_HEADER_BYTES  12
 #define DNS_COOKIE_CLIENT 8
 #define DNS_COOKIE_MAX	  40 /* client's 8, server's 8..32 */
 
@@ -36,13 +36,13 @@ enum dns_rcode {
 };
 
 /* Bits of the header's octets 2 and 3. */
-#define DNS_QR 0x80
-#define DNS_AA 0x04
-#define DNS_TC 0x02
-#define DNS_RD 0x01
-#define DNS_RA 0x80
-#define DNS_AD 0x20
-#define DNS_CD 0x10
+#define DNS_QR		   0x80
+#define DNS_AA		   0x04
+#define DNS_TC		   0x02
+#define DNS_RD		   0x01
+#define DNS_RA		   0x80
+#define DNS_AD		   0x20
+#define DNS_CD		   0x10
 
 #define EDNS_OPTION_COOKIE 10
 #define EDNS_OPTION_EDE	   15
@@ -75,9 +75,10 @@ struct dns_query {
 	uint8_t opcode;
 	struct dns_name name;
 	uint16_t type, class;
-	uint16_t question_end; /* offset behind the question; DNS_HEADER_BYTES if there is none that is good */
+	uint16_t
+		question_end; /* offset behind the question; DNS_HEADER_BYTES if there is none that is good */
 	bool has_edns, has_do, has_tsig;
-	uint16_t udp_size; /* as the client says; only if has_edns */
+	uint16_t udp_size;  /* as the client says; only if has_edns */
 	uint8_t cookie_len; /* 0: none, 8, or 16..40 */
 	uint8_t cookie[DNS_COOKIE_MAX];
 };

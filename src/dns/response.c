@@ -68,7 +68,8 @@ size_t response_put(struct response *r, enum dns_section section, const struct z
 	uint8_t *p = r->out + r->at;
 	const size_t data = r->at + DNS_RR_HEADER_BYTES;
 
-	if (set->len > r->limit - r->at || owner > DNS_POINTER_MAX || set->len < DNS_RR_HEADER_BYTES)
+	if (set->len > r->limit - r->at || owner > DNS_POINTER_MAX ||
+	    set->len < DNS_RR_HEADER_BYTES)
 		return 0;
 	memcpy(p, set->wire, set->len);
 	if ((owner != DNS_HEADER_BYTES || ttl != UINT32_MAX) && !records_adapt(p, set, owner, ttl))
@@ -156,8 +157,7 @@ size_t response_end(struct response *r, const struct dns_query *q, const uint8_t
 	be16_put(p, q->id);
 	p[2] = (uint8_t)(DNS_QR | q->opcode << 3 | (q->flags[0] & DNS_RD) |
 			 (r->is_authoritative ? DNS_AA : 0) | (r->is_truncated ? DNS_TC : 0));
-	p[3] = (uint8_t)((r->is_recursive ? DNS_RA : 0) | (q->flags[1] & DNS_CD) |
-			 (r->rcode & 15));
+	p[3] = (uint8_t)((r->is_recursive ? DNS_RA : 0) | (q->flags[1] & DNS_CD) | (r->rcode & 15));
 	p = be16_put(p + 4, q->question_end > DNS_HEADER_BYTES);
 	for (int i = 0; i < DNS_SECTIONS; i++)
 		p = be16_put(p, r->counts[i]);

@@ -10,25 +10,25 @@
 #include "dns/cookie.h"
 #include "tables/zone.h"
 
-#define DNS_UDP_PLAIN_MAX 512  /* without EDNS, RFC 1035 */
-#define DNS_UDP_MAX	  1232 /* no fragments on any path of today */
-#define DNS_MESSAGE_MAX	  65535
-#define DNS_POINTER_MAX	  0x3fff
+#define DNS_UDP_PLAIN_MAX   512	 /* without EDNS, RFC 1035 */
+#define DNS_UDP_MAX	    1232 /* no fragments on any path of today */
+#define DNS_MESSAGE_MAX	    65535
+#define DNS_POINTER_MAX	    0x3fff
 #define DNS_RR_HEADER_BYTES 12 /* its owner is a pointer */
 
 /* Extended DNS Errors, RFC 8914: code and what is said beside it. */
-#define DNS_EDES(X)                                                                            \
-	X(EDE_NONE, 0, NULL)                                                                   \
-	X(EDE_NOT_LINKED_NX, 0, "zone not linked to this network")                             \
-	X(EDE_STALE, 3, "served from the last state that was confirmed")                       \
-	X(EDE_NOT_READY, 14, "no zones yet")                                                   \
-	X(EDE_NOT_LINKED, 18, "zone not linked to this network")                               \
-	X(EDE_NO_TRANSFER, 18, "no transfer to this address")                                  \
-	X(EDE_NOT_FORWARDED, 18, "this network forwards no names")                             \
-	X(EDE_NOT_AUTHORITATIVE, 20, NULL)                                                     \
-	X(EDE_NO_RECURSION_ASKED, 20, "forwarded only if recursion is desired")                \
-	X(EDE_NOT_SUPPORTED, 21, NULL)                                                         \
-	X(EDE_NO_UPSTREAM, 22, "no forwarder answers")                                         \
+#define DNS_EDES(X)                                                             \
+	X(EDE_NONE, 0, NULL)                                                    \
+	X(EDE_NOT_LINKED_NX, 0, "zone not linked to this network")              \
+	X(EDE_STALE, 3, "served from the last state that was confirmed")        \
+	X(EDE_NOT_READY, 14, "no zones yet")                                    \
+	X(EDE_NOT_LINKED, 18, "zone not linked to this network")                \
+	X(EDE_NO_TRANSFER, 18, "no transfer to this address")                   \
+	X(EDE_NOT_FORWARDED, 18, "this network forwards no names")              \
+	X(EDE_NOT_AUTHORITATIVE, 20, NULL)                                      \
+	X(EDE_NO_RECURSION_ASKED, 20, "forwarded only if recursion is desired") \
+	X(EDE_NOT_SUPPORTED, 21, NULL)                                          \
+	X(EDE_NO_UPSTREAM, 22, "no forwarder answers")                          \
 	X(EDE_DAMAGED, 24, "the zone cannot be read")
 
 enum dns_ede {

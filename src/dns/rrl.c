@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define WAYS	 4
-#define V4_SHIFT 8	       /* /24 */
+#define V4_SHIFT 8	      /* /24 */
 #define V6_MASK	 (~0ull << 8) /* /56 of the upper half */
 
 struct bucket {
@@ -61,9 +61,9 @@ static void bucket_fill(const struct rrl *r, struct bucket *b, uint64_t now_ms)
 {
 	const uint64_t ms = now_ms > b->filled ? now_ms - b->filled : 0;
 
-	b->tokens = ms >= r->burst / r->rate || b->tokens + ms * r->rate > r->burst ?
-			    r->burst :
-			    b->tokens + ms * r->rate;
+	b->tokens = ms >= r->burst / r->rate || b->tokens + ms * r->rate > r->burst
+			    ? r->burst
+			    : b->tokens + ms * r->rate;
 	b->filled = now_ms;
 }
 

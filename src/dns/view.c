@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define VERIFIED_SLOTS 16384u  /* 128 KiB; zones that meet in one are verified again */
-#define CACHE_SLOTS    131072u /* 4 MiB, touched as they are used */
+#define VERIFIED_SLOTS 131072u /* 1 MiB; zones that meet in one are verified again */
+#define CACHE_SLOTS    262144u /* 8 MiB; memory as they are used */
 
 /* What a domain in a view is linked to, as of a commit. Half a cache line. */
 struct dns_cached {

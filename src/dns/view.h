@@ -25,8 +25,8 @@ struct dns_config {
 
 struct dns_data {
 	struct tables_snapshot *snapshot; /* NULL between batches, or if there is none to be had */
-	uint64_t commit;    /* its tables_commit_id() */
-	uint64_t *verified; /* zone_check() of zones that were verified, by id */
+	uint64_t commit;		  /* its tables_commit_id() */
+	uint64_t *verified;		  /* zone_check() of zones that were verified, by id */
 	struct dns_cached *cache;
 	uint8_t key[SIPHASH_KEY_BYTES]; /* of the cache: names come from strangers */
 	struct dns_config internet, told;

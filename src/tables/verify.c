@@ -40,11 +40,10 @@ static size_t key_size(enum table table)
 static int zone_record_verify(uint32_t id, const MDB_val *v)
 {
 	struct zone z;
-	int r = zone_verify(v->mv_data, v->mv_size);
 
-	if (r == 0)
-		r = zone_open(v->mv_data, v->mv_size, &z);
-	return r < 0 || z.id != id ? -ERR_UNAVAILABLE : 0;
+	if (zone_verify(v->mv_data, v->mv_size) < 0 || zone_open(v->mv_data, v->mv_size, &z) < 0)
+		return -ERR_UNAVAILABLE;
+	return z.id == id ? 0 : -ERR_UNAVAILABLE;
 }
 
 static int record_verify(enum table table, const MDB_val *key, const MDB_val *v)

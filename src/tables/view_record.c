@@ -80,9 +80,9 @@ int link_record_check(const MDB_val *key, const MDB_val *v)
 
 	if (r < 0)
 		return r;
-	return domain_is_good(k + 4, key->mv_size - 4) && (flags & ~VIEW_LINK_FALL_THROUGH) == 0 ?
-		       0 :
-		       -ERR_UNAVAILABLE;
+	return domain_is_good(k + 4, key->mv_size - 4) && (flags & ~VIEW_LINK_FALL_THROUGH) == 0
+		       ? 0
+		       : -ERR_UNAVAILABLE;
 }
 
 /* --- the config: writing --------------------------------------------------------------------------------------- */

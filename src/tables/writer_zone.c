@@ -50,7 +50,7 @@ int tables_put_zone(struct tables *t, const struct zone_source *src, bool *ret_c
 	r = key_choose(&old, hash_key, e);
 	if (r == 0)
 		r = zone_build(&as_before, hash_key, &blob, &len, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (old.blob && had.mv_size == len && memcmp(had.mv_data, blob, len) == 0) {
 		*ret_changed = false;
@@ -181,8 +181,7 @@ static void link_init(struct link *l, uint32_t router, const uint8_t *domain)
 	assert(l->len > 0);
 	memcpy(l->domain, domain, l->len);
 	dname_fold(l->domain, l->len);
-	l->key = tables_val(l->key_bytes,
-			    link_key_encode(router, l->domain, l->len, l->key_bytes));
+	l->key = tables_val(l->key_bytes, link_key_encode(router, l->domain, l->len, l->key_bytes));
 }
 
 /* A domain of so many labels came (1) or went (-1), or none did (0: see that there is a config). */

@@ -44,7 +44,7 @@
 #define ZONE_KEY_BYTES	   16
 #define ZONE_SETS_MAX	   1000000u
 #define ZONE_BLOB_MAX	   (1u << 30)
-#define ZONE_SET_BYTES_MAX 60000 /* of a record set on the wire: it must fit a message */
+#define ZONE_SET_BYTES_MAX 60000       /* of a record set on the wire: it must fit a message */
 #define ZONE_TTL_MAX	   0x7fffffffu /* RFC 2181 section 8 */
 
 /* --- a zone as it is built ---------------------------------------------------------------------------------- */
@@ -95,7 +95,7 @@ struct zone {
 struct zone_node {
 	const uint8_t *sets; /* up to the end of the blob */
 	size_t left;
-	uint16_t n_sets; /* 0: an empty non-terminal */
+	uint16_t n_sets;    /* 0: an empty non-terminal */
 	bool is_delegation; /* has NS, and is not the apex */
 };
 
@@ -134,12 +134,12 @@ bool zone_rrset_next(const struct zone_rrset *set, size_t *at, struct zone_rdata
 /* A zone in this view: NXDOMAIN from it is not the last word, the internet's zones and forwarding are. */
 #define VIEW_LINK_FALL_THROUGH 1u
 
-#define VIEW_INTERNET 0u
+#define VIEW_INTERNET	       0u
 /*
  * No view: domains of private zones that may be named to one who asks for them where they are not linked ("zone not linked to
  * this network"). The zone id there is of no use.
  */
-#define VIEW_TOLD UINT32_MAX
+#define VIEW_TOLD	  UINT32_MAX
 
 #define VIEW_SERVERS_MAX  8
 #define VIEW_FORWARDS_MAX 64
@@ -159,7 +159,7 @@ struct view_forward {
 
 struct view_config {
 	uint32_t router;
-	uint32_t flags; /* none yet */
+	uint32_t flags;	    /* none yet */
 	uint64_t depths[2]; /* bit n: some linked domain has n labels */
 	uint8_t n_servers;  /* for the rest; 0: nothing is forwarded */
 	struct view_server servers[VIEW_SERVERS_MAX];

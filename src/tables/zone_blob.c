@@ -11,8 +11,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define PROBES_MAX 32 /* more, and another key is tried */
-#define KEYS_MAX   16 /* that failed, and the slots are doubled */
+#define PROBES_MAX  32 /* more, and another key is tried */
+#define KEYS_MAX    16 /* that failed, and the slots are doubled */
 
 #define SOA_REFRESH 3600
 #define SOA_RETRY   600
@@ -85,7 +85,8 @@ static bool has_twice(const struct zone_set *set)
 	for (size_t i = 1; i < set->n; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (set->rdata[i].len == set->rdata[k].len &&
-			    memcmp(set->rdata[i].bytes, set->rdata[k].bytes, set->rdata[i].len) == 0)
+			    memcmp(set->rdata[i].bytes, set->rdata[k].bytes, set->rdata[i].len) ==
+				    0)
 				return true;
 		}
 	}
@@ -165,8 +166,9 @@ static int neighbours_check(const struct build *b)
 			return set_fail(b, x->set > y->set ? x->set : y->set,
 					"this name has a record set of this type already");
 		if (x->set->type == RR_CNAME || y->set->type == RR_CNAME)
-			return set_fail(b, x->set->type == RR_CNAME ? x->set : y->set,
-					"a CNAME stands alone at its name, and never at the zone's own");
+			return set_fail(
+				b, x->set->type == RR_CNAME ? x->set : y->set,
+				"a CNAME stands alone at its name, and never at the zone's own");
 	}
 	return 0;
 }
@@ -273,8 +275,8 @@ static void nodes_fill(struct build *b)
 		struct node *n = &b->nodes[i];
 
 		n->first = item;
-		while (item < b->n_items && name_cmp(b->sorted[item]->name, b->sorted[item]->len,
-						     n->name, n->len) == 0)
+		while (item < b->n_items &&
+		       name_cmp(b->sorted[item]->name, b->sorted[item]->len, n->name, n->len) == 0)
 			item++;
 		n->n = item - n->first;
 	}
@@ -286,6 +288,7 @@ static int nodes_make(struct build *b)
 	const size_t all = names_list(b, NULL);
 	size_t n = 0;
 
+	assert(all > 0);
 	b->nodes = calloc(all, sizeof(*b->nodes));
 	if (!b->nodes)
 		return no_memory(b->e);
@@ -334,8 +337,10 @@ static int slots_make(struct build *b, uint8_t **ret_slots, unsigned *ret_probes
 	for (;; b->n_slots *= 2) {
 		uint8_t *slots = malloc((size_t)b->n_slots * SLOT_BYTES);
 
-		if (!slots)
-			return no_memory(b->e);
+		if (!slots) {
+			(void)no_memory(b->e);
+			return -ERR_NOMEM;
+		}
 		for (int i = 0; i < KEYS_MAX; i++) {
 			memset(slots, 0, (size_t)b->n_slots * SLOT_BYTES);
 			*ret_probes = slots_fill(b, slots);
@@ -448,10 +453,10 @@ void zone_seal(uint8_t *blob, size_t len)
 static int blob_write(struct build *b)
 {
 	uint8_t *slots = NULL, *p, *to;
-	unsigned probes;
+	unsigned probes = 0;
 	int r = slots_make(b, &slots, &probes);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	b->len = blob_size(b);
 	if (b->len > ZONE_BLOB_MAX) {
@@ -503,7 +508,7 @@ int zone_build(const struct zone_source *src, const uint8_t key[ZONE_KEY_BYTES],
 	free(b.items);
 	free(b.sorted);
 	free(b.nodes);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	*ret_blob = b.blob;
 	*ret_len = b.len;

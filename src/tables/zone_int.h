@@ -6,31 +6,31 @@
 #include "tables/tables_int.h"
 #include "tables/zone.h"
 
-#define ZONE_MAGIC 0x31425a50u /* "PZB1" */
+#define ZONE_MAGIC	      0x31425a50u /* "PZB1" */
 
-#define ZONE_LEN_AT	     4
-#define ZONE_CHECK_AT	     8
-#define ZONE_ID_AT	     16
-#define ZONE_SERIAL_AT	     20
-#define ZONE_KEY_AT	     24
-#define ZONE_NEGATIVE_TTL_AT 40
-#define ZONE_NODES_AT	     44
-#define ZONE_SLOTS_AT	     48
-#define ZONE_SOA_AT	     52
-#define ZONE_APEX_LEN_AT     56
-#define ZONE_APEX_LABELS_AT  57
-#define ZONE_FLAGS_AT	     58
-#define ZONE_PROBES_AT	     59
-#define ZONE_HEAD_CHECK_AT   60
+#define ZONE_LEN_AT	      4
+#define ZONE_CHECK_AT	      8
+#define ZONE_ID_AT	      16
+#define ZONE_SERIAL_AT	      20
+#define ZONE_KEY_AT	      24
+#define ZONE_NEGATIVE_TTL_AT  40
+#define ZONE_NODES_AT	      44
+#define ZONE_SLOTS_AT	      48
+#define ZONE_SOA_AT	      52
+#define ZONE_APEX_LEN_AT      56
+#define ZONE_APEX_LABELS_AT   57
+#define ZONE_FLAGS_AT	      58
+#define ZONE_PROBES_AT	      59
+#define ZONE_HEAD_CHECK_AT    60
 
 #define ZONE_FLAG_WILDCARDS   1
 #define ZONE_FLAG_DELEGATIONS 2
 
-#define NODE_HEADER_BYTES    4
-#define NODE_FLAG_DELEGATION 1
-#define SET_HEADER_BYTES     8
-#define RR_HEADER_BYTES	     12
-#define SLOT_BYTES	     8
+#define NODE_HEADER_BYTES     4
+#define NODE_FLAG_DELEGATION  1
+#define SET_HEADER_BYTES      8
+#define RR_HEADER_BYTES	      12
+#define SLOT_BYTES	      8
 
 static inline size_t zone_slots_offset(size_t apex_len)
 {

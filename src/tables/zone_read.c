@@ -14,8 +14,8 @@
 /* The head's own check value, which covers this one, is left out. */
 uint64_t zone_whole_check(const uint8_t *blob, size_t len)
 {
-	const uint64_t head =
-		XXH3_64bits_withSeed(blob + ZONE_ID_AT, ZONE_HEAD_CHECK_AT - ZONE_ID_AT, load_u64(blob));
+	const uint64_t head = XXH3_64bits_withSeed(blob + ZONE_ID_AT,
+						   ZONE_HEAD_CHECK_AT - ZONE_ID_AT, load_u64(blob));
 
 	return XXH3_64bits_withSeed(blob + ZONE_HEADER_BYTES, len - ZONE_HEADER_BYTES, head);
 }
@@ -24,7 +24,8 @@ uint32_t zone_head_check(const uint8_t *blob)
 {
 	const uint64_t head = XXH3_64bits(blob, ZONE_HEAD_CHECK_AT);
 
-	return (uint32_t)XXH3_64bits_withSeed(blob + ZONE_HEADER_BYTES, blob[ZONE_APEX_LEN_AT], head);
+	return (uint32_t)XXH3_64bits_withSeed(blob + ZONE_HEADER_BYTES, blob[ZONE_APEX_LEN_AT],
+					      head);
 }
 
 uint64_t zone_check(const struct zone *z)
@@ -301,8 +302,8 @@ static bool walk_is_whole(const struct walk *w)
 {
 	const struct zone *z = w->z;
 
-	return w->nodes == load_u32(z->blob + ZONE_NODES_AT) && w->nodes <= z->n_slots / 2 && w->soa &&
-	       w->wildcards == z->has_wildcards && w->delegations == z->has_delegations &&
+	return w->nodes == load_u32(z->blob + ZONE_NODES_AT) && w->nodes <= z->n_slots / 2 &&
+	       w->soa && w->wildcards == z->has_wildcards && w->delegations == z->has_delegations &&
 	       z->slots_at + (size_t)z->n_slots * SLOT_BYTES + w->bytes == z->len;
 }
 

@@ -17,8 +17,8 @@ static int too_long(struct err *e)
 static int octet_add(struct builder *b, uint8_t octet, struct err *e)
 {
 	if (b->at - b->label > DNAME_LABEL)
-		return err_set(e, ERR_INVALID, NULL, "a label of a domain name has at most %d octets",
-			       DNAME_LABEL);
+		return err_set(e, ERR_INVALID, NULL,
+			       "a label of a domain name has at most %d octets", DNAME_LABEL);
 	if (b->at >= DNAME_MAX - 1)
 		return too_long(e);
 	b->dst[b->at++] = octet;
@@ -72,9 +72,10 @@ static int labels_read(struct builder *b, const char *text, size_t len, struct e
 			continue;
 		}
 		if (octet <= ' ' || octet == 127)
-			return err_set(e, ERR_INVALID, NULL,
-				       "a domain name has no white space; write \\%03d for the octet",
-				       octet);
+			return err_set(
+				e, ERR_INVALID, NULL,
+				"a domain name has no white space; write \\%03d for the octet",
+				octet);
 		if (octet == '\\') {
 			r = escape_read(text + i + 1, len - i - 1, &octet, e);
 			if (r < 0)

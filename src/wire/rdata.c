@@ -207,16 +207,17 @@ static int string_parse(struct source *s, uint8_t *dst, size_t *at)
 
 			if (r < 0)
 				return r;
-		} else if (octet == '"') { /* not quoted: a quote begins a string, it is not within one */
+		} else if (octet ==
+			   '"') { /* not quoted: a quote begins a string, it is not within one */
 			return wants(s);
 		} else {
 			s->p++;
 		}
 		if (n == STRING_MAX)
-			return err_set(
-				s->e, ERR_INVALID, NULL,
-				"a string of type TXT has at most %d octets: write several, each in quotes",
-				STRING_MAX);
+			return err_set(s->e, ERR_INVALID, NULL,
+				       "a string of type TXT has at most %d octets: write several, "
+				       "each in quotes",
+				       STRING_MAX);
 		if (begin + 1 + n >= RDATA_MAX)
 			return err_set(s->e, ERR_TOO_LARGE, NULL, "a value has at most %d octets",
 				       RDATA_MAX);
@@ -284,7 +285,8 @@ static bool strings_are_good(const uint8_t *p, size_t len)
 
 static bool soa_is_good(const uint8_t *p, size_t len)
 {
-	const size_t mname = dname_size(p, len), rname = mname ? dname_size(p + mname, len - mname) : 0;
+	const size_t mname = dname_size(p, len),
+		     rname = mname ? dname_size(p + mname, len - mname) : 0;
 
 	return rname && mname + rname + 20 == len;
 }

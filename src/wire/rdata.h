@@ -40,7 +40,7 @@ enum rr_type {
 	RR_ANY = 255,
 };
 
-#define RR_CLASS_IN 1
+#define RR_CLASS_IN    1
 
 #define RDATA_MAX      4096
 #define RDATA_TEXT_MAX (RDATA_MAX * 4 + 64)

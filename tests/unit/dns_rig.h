@@ -126,7 +126,7 @@ struct rig_answer {
 static inline void rig_ask(struct dns_view *v, const uint8_t *query, size_t len,
 			   struct dns_client *client, struct rig_answer *a)
 {
-	const size_t cap = client->is_tcp ? DNS_MESSAGE_MAX : DNS_UDP_MAX;
+	const size_t cap = client->is_tcp ? DNS_MESSAGE_MAX : 4096; /* more than UDP may take */
 	uint8_t *in = malloc(len ? len : 1), *out = malloc(cap), *both = malloc(cap);
 	struct dns_client again = *client;
 	struct tables_snapshot *s = tables_acquire(rig_tables);
@@ -199,6 +199,6 @@ static inline int rig_ede(const struct rig_answer *a)
 	const uint8_t *opt = knot_pkt_edns_option(a->pkt, EDNS_OPTION_EDE);
 
 	return opt ? knot_edns_opt_get_data((uint8_t *)(uintptr_t)opt)[0] << 8 |
-			     knot_edns_opt_get_data((uint8_t *)(uintptr_t)opt)[1] :
-		     -1;
+			       knot_edns_opt_get_data((uint8_t *)(uintptr_t)opt)[1]
+		   : -1;
 }

@@ -67,7 +67,8 @@ static inline void naive_text(char dst[64], bool stars)
 	for (size_t i = 0; i < depth; i++) {
 		const size_t at = i ? strlen(dst) : 0;
 
-		snprintf(dst + at, 64 - at, "%s%s", i ? "." : "", labels[naive_below(stars && i == 0 ? 6 : 5)]);
+		snprintf(dst + at, 64 - at, "%s%s", i ? "." : "",
+			 labels[naive_below(stars && i == 0 ? 6 : 5)]);
 	}
 }
 
@@ -128,7 +129,8 @@ static inline void naive_init(struct naive_zone *z, uint32_t id, const char *ape
 
 static inline void naive_random_record(struct naive_zone *z, bool delegations)
 {
-	static const uint16_t types[] = {RR_A, RR_A, RR_AAAA, RR_TXT, RR_CNAME, RR_MX, RR_SRV, RR_NS};
+	static const uint16_t types[] = {RR_A,	   RR_A,  RR_AAAA, RR_TXT,
+					 RR_CNAME, RR_MX, RR_SRV,  RR_NS};
 	const uint16_t type = types[naive_below(delegations ? 8 : 7)];
 	char owner[64], target[64], value[128];
 
@@ -266,7 +268,8 @@ static inline struct naive_set *naive_cut(struct naive_zone *z, const uint8_t *n
 	return cut;
 }
 
-static inline struct naive_answer naive_look(struct naive_zone *z, const uint8_t *name, uint16_t type)
+static inline struct naive_answer naive_look(struct naive_zone *z, const uint8_t *name,
+					     uint16_t type)
 {
 	struct naive_answer a = {.kind = NAIVE_REFERRAL, .set = naive_cut(z, name, type)};
 	uint8_t star[DNAME_MAX + 2] = {1, '*'};

@@ -17,7 +17,11 @@ static struct dns_client client;
 static void zones_put(void)
 {
 	static struct naive_zone z[6];
-	static const char *const apexes[] = {"", "example.org", "example.org", "corp.example.org", "example.com",
+	static const char *const apexes[] = {"",
+					     "example.org",
+					     "example.org",
+					     "corp.example.org",
+					     "example.com",
 					     "corp.example.org"};
 	static const struct {
 		int zone;
@@ -114,7 +118,8 @@ static int teardown(void **state)
 }
 
 /* With RD, an OPT, and by one who forwards, unless told otherwise. */
-static void ask_as(struct dns_view *v, const char *text, uint16_t type, uint8_t flags, unsigned takes)
+static void ask_as(struct dns_view *v, const char *text, uint16_t type, uint8_t flags,
+		   unsigned takes)
 {
 	uint8_t name[DNAME_MAX], query[400];
 	size_t len;
@@ -195,7 +200,8 @@ static void test_wildcards(void **state)
 	expect(3, true, 0, 1, 0);
 	ask(&net1, "*.wild.example.org", RR_A); /* the name itself */
 	expect(0, true, 1, 0, 0);
-	ask(&net1, "x.*.wild.example.org", RR_A); /* RFC 4592 section 2.2.1: "*" is an encloser like any other */
+	ask(&net1, "x.*.wild.example.org",
+	    RR_A); /* RFC 4592 section 2.2.1: "*" is an encloser like any other */
 	expect(3, true, 0, 1, 0);
 	ask(&net1, "wild.example.org", RR_A);
 	expect(0, true, 0, 1, 0);
@@ -226,7 +232,8 @@ static void test_chains(void **state)
 	ask(&net1, "to-public.example.org", RR_A);
 	expect(0, true, 2, 0, 0);
 	expect_text(KNOT_ANSWER, 1, "www.example.com. A 60 192.0.2.1");
-	ask(&net1, "to-private.example.com", RR_A); /* a public name leads into what this network sees */
+	ask(&net1, "to-private.example.com",
+	    RR_A); /* a public name leads into what this network sees */
 	expect(0, true, 3, 0, 0);
 	ask(&net2, "to-private.example.com", RR_A);
 	expect(0, true, 2, 0, 0);
@@ -319,7 +326,8 @@ static void test_forward(void **state)
 	expect_forward(DNS_FORWARD, 0xc0000236);
 	ask(&net1, "xfwd.test", RR_A);
 	expect_forward(DNS_FORWARD, 0xc0000235);
-	ask_as(&net1, "www.elsewhere.test", RR_A, 0, DNS_TAKES_FORWARD); /* recursion is not desired */
+	ask_as(&net1, "www.elsewhere.test", RR_A, 0,
+	       DNS_TAKES_FORWARD); /* recursion is not desired */
 	expect(5, false, 0, 0, 0);
 	assert_int_equal(client.ede, EDE_NO_RECURSION_ASKED);
 	assert_int_equal(rig_ede(&a), 20);
@@ -389,7 +397,8 @@ static void test_truncation(void **state)
 	static const struct {
 		uint16_t size;
 		size_t limit;
-	} rows[] = {{0, 512}, {100, 512}, {512, 512}, {1000, 1000}, {1232, 1232}, {4096, 1232}, {65535, 1232}};
+	} rows[] = {{0, 512},	  {100, 512},	{512, 512},   {1000, 1000},
+		    {1232, 1232}, {4096, 1232}, {65535, 1232}};
 	static uint8_t strings[3000];
 	uint8_t apex[DNAME_MAX], owner[DNAME_MAX];
 	struct zone_rdata rdata = {strings, 0};
@@ -507,10 +516,20 @@ static void test_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_data_and_negatives), T(test_empty_non_terminals), T(test_wildcards), T(test_chains),
-		T(test_delegations),	     T(test_additional),	  T(test_views),     T(test_fall_through),
-		T(test_forward),	     T(test_resume),		  T(test_truncation), T(test_damaged),
-		T(test_no_snapshot),	     T(test_change),
+		T(test_data_and_negatives),
+		T(test_empty_non_terminals),
+		T(test_wildcards),
+		T(test_chains),
+		T(test_delegations),
+		T(test_additional),
+		T(test_views),
+		T(test_fall_through),
+		T(test_forward),
+		T(test_resume),
+		T(test_truncation),
+		T(test_damaged),
+		T(test_no_snapshot),
+		T(test_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

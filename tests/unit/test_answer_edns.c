@@ -69,26 +69,35 @@ static const struct variant {
 	{"opcode2", RR_SOA, 1, 2 << 3, .rcode = DNS_NOTIMP, .want = NOT_AA | NO_QUESTION},
 	{"type666", 666, 1, .want = SOA},
 	{"edns", RR_SOA, 1, .extra = OPT, .size = 1232, .want = DATA | EDNS},
-	{"edns1", RR_SOA, 1, .extra = OPT, .size = 1232, .version = 1, .rcode = DNS_BADVERS, .want = EDNS | NOT_AA},
-	{"ednsopt", RR_SOA, 1, .extra = OPT, .size = 1232, .options = "\0\x64\0\0", .options_len = 4,
-	 .want = DATA | EDNS},
+	{"edns1", RR_SOA, 1, .extra = OPT, .size = 1232, .version = 1, .rcode = DNS_BADVERS,
+	 .want = EDNS | NOT_AA},
+	{"ednsopt", RR_SOA, 1, .extra = OPT, .size = 1232, .options = "\0\x64\0\0",
+	 .options_len = 4, .want = DATA | EDNS},
 	{"edns1opt", RR_SOA, 1, .extra = OPT, .size = 1232, .version = 1, .options = "\0\x64\0\0",
 	 .options_len = 4, .rcode = DNS_BADVERS, .want = EDNS | NOT_AA},
-	{"ednsflags", RR_SOA, 1, .extra = OPT, .size = 1232, .edns_flags = 0x0080, .want = DATA | EDNS},
-	{"do", RR_SOA, 1, .extra = OPT, .size = 1232, .edns_flags = EDNS_DO, .want = DATA | EDNS | DO},
+	{"ednsflags", RR_SOA, 1, .extra = OPT, .size = 1232, .edns_flags = 0x0080,
+	 .want = DATA | EDNS},
+	{"do", RR_SOA, 1, .extra = OPT, .size = 1232, .edns_flags = EDNS_DO,
+	 .want = DATA | EDNS | DO},
 	{"edns512", RR_SOA, 1, .extra = OPT, .size = 512, .want = DATA | EDNS},
 	{"edns0size", RR_SOA, 1, .extra = OPT, .size = 0, .want = DATA | EDNS},
-	{"cookie", RR_SOA, 1, .extra = OPT, .size = 1232, .options = "\0\x0a\0\x08" "12345678",
+	{"cookie", RR_SOA, 1, .extra = OPT, .size = 1232,
+	 .options = "\0\x0a\0\x08"
+		    "12345678",
 	 .options_len = 12, .want = DATA | EDNS | COOKIE},
-	{"cookie-bad", RR_SOA, 1, .extra = OPT, .size = 1232, .options = "\0\x0a\0\3" "123", .options_len = 7,
-	 .rcode = DNS_FORMERR, .want = EDNS | NOT_AA},
+	{"cookie-bad", RR_SOA, 1, .extra = OPT, .size = 1232,
+	 .options = "\0\x0a\0\3"
+		    "123",
+	 .options_len = 7, .rcode = DNS_FORMERR, .want = EDNS | NOT_AA},
 	{"nsid", RR_SOA, 1, .extra = OPT, .size = 1232, .options = "\0\3\0\0", .options_len = 4,
 	 .want = DATA | EDNS},
 	{"ecs", RR_SOA, 1, .extra = OPT, .size = 1232, .options = "\0\x08\0\7\0\1\x18\0\x0a\0\0",
 	 .options_len = 11, .want = DATA | EDNS},
-	{"two-opt", RR_SOA, 1, .extra = TWO_OPTS, .size = 1232, .rcode = DNS_FORMERR, .want = EDNS | NOT_AA},
+	{"two-opt", RR_SOA, 1, .extra = TWO_OPTS, .size = 1232, .rcode = DNS_FORMERR,
+	 .want = EDNS | NOT_AA},
 	{"qdcount0", .extra = HEADER_ONLY, .rcode = DNS_FORMERR, .want = NOT_AA | NO_QUESTION},
-	{"qdcount2", RR_SOA, 1, .extra = TWO_QUESTIONS, .rcode = DNS_FORMERR, .want = NOT_AA | NO_QUESTION},
+	{"qdcount2", RR_SOA, 1, .extra = TWO_QUESTIONS, .rcode = DNS_FORMERR,
+	 .want = NOT_AA | NO_QUESTION},
 	{"class CH", RR_SOA, 3, .rcode = DNS_REFUSED, .want = NOT_AA},
 	{"case kept", RR_SOA, 1, .want = DATA},
 	{"nxdomain", RR_A, 1, .rcode = DNS_NXDOMAIN, .want = SOA},
@@ -107,9 +116,9 @@ static size_t variant_write(const struct variant *v, uint8_t *p)
 		memcpy(p, "\1\2\3", 3);
 		return 3;
 	}
-	naive_name(v->rcode == DNS_NXDOMAIN ? "nope.example.org" :
-		   strcmp(v->name, "case kept") ? "example.org" :
-						  "ExaMple.oRg",
+	naive_name(v->rcode == DNS_NXDOMAIN	  ? "nope.example.org"
+		   : strcmp(v->name, "case kept") ? "example.org"
+						  : "ExaMple.oRg",
 		   NULL, name);
 	len = rig_query(p, name, v->type, v->flags2);
 	p[3] = v->flags3;
@@ -190,7 +199,8 @@ static void test_variants(void **state)
 	memcpy(cookies.secret, secret, sizeof(secret));
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(variants); i++, n++) {
 		const struct variant *v = &variants[i / 2];
-		struct dns_client c = {.addr = addr_v4(7), .is_tcp = i % 2, .now_s = 1000, .cookies = &cookies};
+		struct dns_client c = {
+			.addr = addr_v4(7), .is_tcp = i % 2, .now_s = 1000, .cookies = &cookies};
 		uint8_t query[600];
 		const size_t len = variant_write(v, query);
 
@@ -211,7 +221,8 @@ static void test_cookie_comes_back(void **state)
 	static struct rig_answer a;
 	struct dns_cookies cookies = {0};
 	struct dns_client c = {.addr = addr_v4(7), .now_s = 1000, .cookies = &cookies};
-	uint8_t query[600], option[28] = "\0\x0a\0\x08" "12345678";
+	uint8_t query[600], option[28] = "\0\x0a\0\x08"
+					 "12345678";
 	size_t len = rig_opt(query, rig_query(query, zone_name, RR_SOA, 0), 1232, 0, option, 12);
 
 	memcpy(cookies.secret, secret, sizeof(secret));
@@ -252,7 +263,8 @@ static void test_slow(void **state)
 	assert_int_equal(c.outcome, DNS_SLOW);
 	assert_int_equal(a.len, 0);
 	assert_int_equal(c.query.type, RR_AXFR);
-	memcpy(query + rig_query(query, zone_name, RR_SOA, 0), "\1k\0\0\xfa\0\xff\0\0\0\0\0\2ab", 15);
+	memcpy(query + rig_query(query, zone_name, RR_SOA, 0), "\1k\0\0\xfa\0\xff\0\0\0\0\0\2ab",
+	       15);
 	query[11] = 1;
 	len = 12 + sizeof(zone_name) + 4 + 15;
 	rig_ask(&internet, query, len, &c, &a);
@@ -273,7 +285,8 @@ static void test_slip_and_error(void **state)
 	static struct rig_answer a;
 	struct dns_client c = {.addr = addr_v4(1)};
 	uint8_t query[600], out[DNS_UDP_MAX];
-	size_t len = rig_opt(query, rig_query(query, zone_name, RR_SOA, DNS_RD), 1232, 0, NULL, 0), n;
+	size_t len = rig_opt(query, rig_query(query, zone_name, RR_SOA, DNS_RD), 1232, 0, NULL, 0),
+	       n;
 
 	rig_ask(&internet, query, len, &c, &a);
 	memcpy(out, a.wire, a.len);

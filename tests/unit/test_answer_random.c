@@ -8,8 +8,9 @@
 #define ZONES	12
 #define ROUTERS 4 /* 0 is the internet */
 
-static const char *const apexes[] = {"org", "example.org", "Example.org", "a.example.org", "b.example.org",
-				     "a.b.example.org", "net", "example.net"};
+static const char *const apexes[] = {"org",	      "example.org",   "Example.org",
+				     "a.example.org", "b.example.org", "a.b.example.org",
+				     "net",	      "example.net"};
 
 struct world {
 	struct naive_zone zones[ZONES];
@@ -128,7 +129,8 @@ static void want_addresses(struct want *w, struct naive_zone *z, const struct na
 		return;
 	for (size_t i = 0; i < s->n; i++) {
 		const uint8_t *name = s->bytes[i] + at;
-		struct naive_set *a = naive_find(z, name, RR_A), *aaaa = naive_find(z, name, RR_AAAA);
+		struct naive_set *a = naive_find(z, name, RR_A),
+				 *aaaa = naive_find(z, name, RR_AAAA);
 		bool before = false;
 
 		for (size_t k = 0; k < i; k++)
@@ -141,7 +143,6 @@ static void want_addresses(struct want *w, struct naive_zone *z, const struct na
 			want_set(w, 2, aaaa, name, aaaa->ttl);
 	}
 }
-
 
 /* ANY is one set, the lowest type there is: found by asking for each. */
 static struct naive_answer look_any(struct naive_zone *z, const uint8_t *name)
@@ -235,23 +236,25 @@ static bool is_there(const struct rig_answer *a, knot_section_t section, const s
 	return false;
 }
 
-static void same(const struct rig_answer *a, const struct want *w, const uint8_t *name, uint32_t router,
-		 uint16_t type)
+static void same(const struct rig_answer *a, const struct want *w, const uint8_t *name,
+		 uint32_t router, uint16_t type)
 {
 	static const knot_section_t sections[] = {KNOT_ANSWER, KNOT_AUTHORITY, KNOT_ADDITIONAL};
 	char text[DNAME_TEXT_MAX];
 
 	if (knot_wire_get_rcode(a->wire) != w->rcode || !knot_wire_get_aa(a->wire) != !w->aa)
-		fail_msg("router %u, %s type %u: rcode %u aa %d", router, dname_format(name, text), type,
-			 knot_wire_get_rcode(a->wire), knot_wire_get_aa(a->wire));
+		fail_msg("router %u, %s type %u: rcode %u aa %d", router, dname_format(name, text),
+			 type, knot_wire_get_rcode(a->wire), knot_wire_get_aa(a->wire));
 	for (int s = 0; s < 3; s++) {
 		if (rig_count(a, sections[s]) != w->n[s])
 			fail_msg("router %u, %s type %u section %d: %u records, not %zu", router,
-				 dname_format(name, text), type, s, rig_count(a, sections[s]), w->n[s]);
+				 dname_format(name, text), type, s, rig_count(a, sections[s]),
+				 w->n[s]);
 		for (size_t i = 0; i < w->n[s]; i++) {
 			if (!is_there(a, sections[s], &w->rrs[s][i]))
-				fail_msg("router %u, %s type %u section %d: record %zu is not there",
-					 router, dname_format(name, text), type, s, i);
+				fail_msg(
+					"router %u, %s type %u section %d: record %zu is not there",
+					router, dname_format(name, text), type, s, i);
 		}
 	}
 }
@@ -310,8 +313,8 @@ static void small_answer_check(struct dns_view *v, const uint8_t *query, size_t 
 
 static void question_random(uint8_t name[DNAME_MAX], uint16_t *ret_type)
 {
-	static const uint16_t types[] = {RR_A, RR_A, RR_AAAA, RR_TXT, RR_CNAME, RR_MX, RR_SRV, RR_NS, RR_SOA,
-					 RR_ANY, RR_DS, RR_PTR, 65, 999};
+	static const uint16_t types[] = {RR_A,	RR_A,	RR_AAAA, RR_TXT, RR_CNAME, RR_MX, RR_SRV,
+					 RR_NS, RR_SOA, RR_ANY,	 RR_DS,	 RR_PTR,   65,	  999};
 	const struct naive_zone *z = &world.zones[naive_below(ZONES)];
 	char text[64];
 
@@ -365,8 +368,8 @@ static void test_random(void **state)
 			chains += c.steps > 1;
 		}
 	}
-	print_message("%zu data, %zu negative, %zu referrals, %zu refused, %zu chains\n", data, negative,
-		      referrals, refused, chains);
+	print_message("%zu data, %zu negative, %zu referrals, %zu refused, %zu chains\n", data,
+		      negative, referrals, refused, chains);
 	assert_true(data && negative && refused && referrals && chains);
 	for (uint32_t r = 0; r < ROUTERS; r++)
 		dns_view_done(&views[r]);

@@ -64,7 +64,7 @@ static void test_life(void **state)
 		int64_t age;
 		bool good, kept;
 	} rows[] = {
-		{0, true, true},     {1800, true, true}, {1801, true, false}, {3600, true, false},
+		{0, true, true},      {1800, true, true}, {1801, true, false},	{3600, true, false},
 		{3601, false, false}, {-300, true, true}, {-301, false, false},
 	};
 	const struct addr a = addr_v4(0x0a000001), other = addr_v4(0x0a000002);

@@ -13,18 +13,18 @@
 
 /* Header: id, flags, counts. Then bytes. */
 #define H(f2, f3, qd, an, ns, ar) "\xab\xcd" f2 f3 "\0" qd "\0" an "\0" ns "\0" ar
-#define Q	  "\3Www\7eXample\3org\0\0\1\0\1"
-#define OPT(v, n) "\0\0\x29\4\xd0\0" v "\x80\0\0" n
-#define TSIG	  "\1k\0\0\xfa\0\xff\0\0\0\0\0\2ab"
+#define Q			  "\3Www\7eXample\3org\0\0\1\0\1"
+#define OPT(v, n)		  "\0\0\x29\4\xd0\0" v "\x80\0\0" n
+#define TSIG			  "\1k\0\0\xfa\0\xff\0\0\0\0\0\2ab"
 
 struct row {
 	const char *what, *bytes;
 	size_t len;
 	enum query_kind kind;
 };
-#define ROW(what, bytes, kind)                         \
-	{                                              \
-		what, bytes, sizeof(bytes) - 1, kind   \
+#define ROW(what, bytes, kind)                       \
+	{                                            \
+		what, bytes, sizeof(bytes) - 1, kind \
 	}
 
 static const struct row rows[] = {
@@ -34,8 +34,9 @@ static const struct row rows[] = {
 	ROW("root", H("\0", "\0", "\1", "\0", "\0", "\0") "\0\0\2\0\1", QUERY_PLAIN),
 	ROW("unknown option", H("\1", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\5") "\0\x64\0\1x",
 	    QUERY_PLAIN),
-	ROW("cookie", H("\1", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\x0c") "\0\x0a\0\x08"
-									    "12345678",
+	ROW("cookie",
+	    H("\1", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\x0c") "\0\x0a\0\x08"
+								      "12345678",
 	    QUERY_PLAIN),
 	ROW("empty", "", QUERY_DROP),
 	ROW("11 octets", "\0\0\0\0\0\1\0\0\0\0\0", QUERY_DROP),
@@ -48,9 +49,11 @@ static const struct row rows[] = {
 	ROW("UPDATE", H("\x28", "\0", "\1", "\0", "\0", "\0") Q, QUERY_SLOW),
 	ROW("UPDATE, cut", H("\x28", "\0", "\1", "\0", "\0", "\0"), QUERY_SLOW),
 	ROW("no question", H("\0", "\0", "\0", "\0", "\0", "\0"), QUERY_FORMERR),
-	ROW("no question, OPT", H("\0", "\0", "\0", "\0", "\0", "\1") OPT("\0", "\0"), QUERY_FORMERR),
-	ROW("no question, cookie", H("\0", "\0", "\0", "\0", "\0", "\1") OPT("\0", "\x0c") "\0\x0a\0\x08"
-										   "12345678",
+	ROW("no question, OPT", H("\0", "\0", "\0", "\0", "\0", "\1") OPT("\0", "\0"),
+	    QUERY_FORMERR),
+	ROW("no question, cookie",
+	    H("\0", "\0", "\0", "\0", "\0", "\1") OPT("\0", "\x0c") "\0\x0a\0\x08"
+								    "12345678",
 	    QUERY_COOKIE),
 	ROW("two questions", H("\0", "\0", "\2", "\0", "\0", "\0") Q Q, QUERY_FORMERR),
 	ROW("an answer record", H("\0", "\0", "\1", "\1", "\0", "\0") Q, QUERY_FORMERR),
@@ -61,15 +64,17 @@ static const struct row rows[] = {
 	    QUERY_FORMERR),
 	ROW("OPT not at the root", H("\0", "\0", "\1", "\0", "\0", "\1") Q "\1a" OPT("\0", "\0"),
 	    QUERY_FORMERR),
-	ROW("options too long", H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\4") "\0\x64\0\1",
-	    QUERY_FORMERR),
+	ROW("options too long",
+	    H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\4") "\0\x64\0\1", QUERY_FORMERR),
 	ROW("half an option", H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\3") "\0\x64\0",
 	    QUERY_FORMERR),
-	ROW("cookie of 7", H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\x0b") "\0\x0a\0\7"
-									   "1234567",
+	ROW("cookie of 7",
+	    H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\x0b") "\0\x0a\0\7"
+								      "1234567",
 	    QUERY_FORMERR),
-	ROW("cookie of 9", H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\x0d") "\0\x0a\0\x09"
-									   "123456789",
+	ROW("cookie of 9",
+	    H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\0", "\x0d") "\0\x0a\0\x09"
+								      "123456789",
 	    QUERY_FORMERR),
 	ROW("version 1", H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\1", "\0"), QUERY_BADVERS),
 	ROW("version 1, bad options", H("\0", "\0", "\1", "\0", "\0", "\1") Q OPT("\1", "\1") "x",
@@ -192,8 +197,8 @@ static void test_longest_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kinds),  cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_fields), cmocka_unit_test(test_fold),
+		cmocka_unit_test(test_kinds),	     cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_fields),	     cmocka_unit_test(test_fold),
 		cmocka_unit_test(test_longest_name),
 	};
 

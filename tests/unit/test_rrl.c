@@ -12,8 +12,8 @@
 
 static const uint8_t key[16] = "0123456789abcde";
 
-static unsigned passes(struct rrl *r, const struct addr *a, uint32_t zone, uint8_t kind, uint64_t now,
-		       unsigned n, unsigned *ret_truncated)
+static unsigned passes(struct rrl *r, const struct addr *a, uint32_t zone, uint8_t kind,
+		       uint64_t now, unsigned n, unsigned *ret_truncated)
 {
 	unsigned passed = 0;
 
@@ -39,7 +39,8 @@ static void test_rate(void **state)
 	assert_int_equal(passes(r, &a, 1, 0, 1100, 100, &t), 1);
 	assert_int_equal(passes(r, &a, 1, 0, 2100, 100, &t), 10);
 	assert_int_equal(passes(r, &a, 1, 0, 1000000, 100, &t), 20);
-	assert_int_equal(passes(r, &a, 1, 0, 999999, 100, &t), 0); /* a clock that goes back brings nothing */
+	assert_int_equal(passes(r, &a, 1, 0, 999999, 100, &t),
+			 0); /* a clock that goes back brings nothing */
 	rrl_free(r);
 	rrl_free(NULL);
 }
@@ -52,9 +53,9 @@ static void test_what_is_alike(void **state)
 		uint8_t kind;
 		bool alike;
 	} rows[] = {
-		{"192.0.2.255", 1, 0, true},	 {"192.0.3.1", 1, 0, false},
-		{"192.0.2.1", 2, 0, false},	 {"192.0.2.1", 1, 1, false},
-		{"2001:db8::1", 1, 0, false},	 {"2001:db8:0:ff:1::", 1, 0, true},
+		{"192.0.2.255", 1, 0, true},	   {"192.0.3.1", 1, 0, false},
+		{"192.0.2.1", 2, 0, false},	   {"192.0.2.1", 1, 1, false},
+		{"2001:db8::1", 1, 0, false},	   {"2001:db8:0:ff:1::", 1, 0, true},
 		{"2001:db8:0:100::", 1, 0, false},
 	};
 	struct rrl *r = rrl_new(1, 1, 1000, key);
@@ -65,7 +66,8 @@ static void test_what_is_alike(void **state)
 	passes(r, &a, 1, 0, 1, 9, &t);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		assert_int_equal(addr_parse(rows[i].addr, &a), 0);
-		assert_int_equal(passes(r, &a, rows[i].zone, rows[i].kind, 1, 9, &t), !rows[i].alike);
+		assert_int_equal(passes(r, &a, rows[i].zone, rows[i].kind, 1, 9, &t),
+				 !rows[i].alike);
 	}
 	rrl_free(r);
 }

@@ -34,8 +34,13 @@ static bool put_zone(uint32_t id, const char *address, uint32_t serial)
 	uint8_t apex[DNAME_MAX], owner[DNAME_MAX], data[RDATA_MAX];
 	struct zone_rdata rdata = {data, 4};
 	struct zone_set set = {owner, RR_A, 60, &rdata, 1};
-	struct zone_source src = {
-		.id = id, .apex = apex, .serial = serial, .ttl = 300, .minimum = 30, .sets = &set, .n_sets = 1};
+	struct zone_source src = {.id = id,
+				  .apex = apex,
+				  .serial = serial,
+				  .ttl = 300,
+				  .minimum = 30,
+				  .sets = &set,
+				  .n_sets = 1};
 	bool changed;
 
 	naive_name("example.org", NULL, apex);
@@ -84,7 +89,8 @@ static void test_zone(void **state)
 	tables_release(s);
 }
 
-static const uint8_t example[] = "\7example\3org", upper[] = "\7EXAMPLE\3org", deep[] = "\1a\1b\3org";
+static const uint8_t example[] = "\7example\3org", upper[] = "\7EXAMPLE\3org",
+		     deep[] = "\1a\1b\3org";
 
 static void test_links(void **state)
 {
@@ -97,7 +103,8 @@ static void test_links(void **state)
 	assert_true(changed);
 	assert_int_equal(tables_put_link(t, 5, example, 7, 0, &changed, NULL), 0);
 	assert_false(changed);
-	assert_int_equal(tables_put_link(t, 5, example, 8, VIEW_LINK_FALL_THROUGH, &changed, NULL), 0);
+	assert_int_equal(tables_put_link(t, 5, example, 8, VIEW_LINK_FALL_THROUGH, &changed, NULL),
+			 0);
 	assert_true(changed);
 	assert_int_equal(tables_put_link(t, 5, deep, 9, 0, &changed, NULL), 0);
 	assert_int_equal(tables_put_link(t, 6, example, 10, 0, &changed, NULL), 0);
@@ -135,12 +142,19 @@ static void test_links(void **state)
 static void test_view(void **state)
 {
 	struct view_forward forwards[] = {
-		{.domain = example, .domain_len = 13, .n_servers = 1, .servers = {{addr_v4(1), 53}}},
-		{.domain = deep, .domain_len = 9, .n_servers = 2, .servers = {{addr_v4(2), 53}, {addr_v4(3), 54}}},
+		{.domain = example,
+		 .domain_len = 13,
+		 .n_servers = 1,
+		 .servers = {{addr_v4(1), 53}}},
+		{.domain = deep,
+		 .domain_len = 9,
+		 .n_servers = 2,
+		 .servers = {{addr_v4(2), 53}, {addr_v4(3), 54}}},
 	};
 	struct view_config want = {.router = 5,
 				   .n_servers = 2,
-				   .servers = {{addr_v4(9), 53}, {{.hi = 1, .family = ADDR_V6}, 5353}},
+				   .servers = {{addr_v4(9), 53},
+					       {{.hi = 1, .family = ADDR_V6}, 5353}},
 				   .forwards = forwards,
 				   .n_forwards = 2},
 			   got;
@@ -212,7 +226,8 @@ static void links_compare(struct tables_snapshot *s)
 {
 	for (size_t i = 0; i < MANY; i++) {
 		uint32_t zone, flags;
-		int r = tables_get_link(s, naive[i].router, naive[i].domain, naive[i].len, &zone, &flags);
+		int r = tables_get_link(s, naive[i].router, naive[i].domain, naive[i].len, &zone,
+					&flags);
 
 		assert_int_equal(r, naive[i].is_there ? 0 : -ERR_NOT_FOUND);
 		if (r == 0)
@@ -262,9 +277,13 @@ static void test_random_links(void **state)
 				l->zone = (uint32_t)below(9);
 				l->flags = (uint32_t)below(2);
 				l->is_there = true;
-				assert_int_equal(tables_put_link(t, l->router, l->domain, l->zone, l->flags, &changed, NULL), 0);
+				assert_int_equal(tables_put_link(t, l->router, l->domain, l->zone,
+								 l->flags, &changed, NULL),
+						 0);
 			} else {
-				assert_int_equal(tables_delete_link(t, l->router, l->domain, &changed, NULL), 0);
+				assert_int_equal(
+					tables_delete_link(t, l->router, l->domain, &changed, NULL),
+					0);
 				assert_int_equal(changed, l->is_there);
 				l->is_there = false;
 			}
@@ -342,11 +361,16 @@ static void damage(enum table table, const MDB_val *key)
 
 static void test_damage(void **state)
 {
-	static const struct view_forward f = {
-		.domain = deep, .domain_len = 9, .n_servers = 1, .servers = {{{.lo = 2, .family = ADDR_V4}, 53}}};
+	static const struct view_forward f = {.domain = deep,
+					      .domain_len = 9,
+					      .n_servers = 1,
+					      .servers = {{{.lo = 2, .family = ADDR_V4}, 53}}};
 	struct view_forward forwards[] = {f};
-	const struct view_config v = {
-		.router = 5, .n_servers = 1, .servers = {{addr_v4(1), 53}}, .forwards = forwards, .n_forwards = 1};
+	const struct view_config v = {.router = 5,
+				      .n_servers = 1,
+				      .servers = {{addr_v4(1), 53}},
+				      .forwards = forwards,
+				      .n_forwards = 1};
 	const uint32_t zone = 7, router = 5;
 	uint8_t link[LINK_KEY_MAX];
 	bool changed;
@@ -355,7 +379,8 @@ static void test_damage(void **state)
 	assert_int_equal(tables_put_link(t, router, example, zone, 0, &changed, NULL), 0);
 	assert_int_equal(tables_put_view(t, &v, &changed, NULL), 0);
 	commit(1);
-	MDB_val keys[] = {tables_val(&zone, 4), tables_val(link, link_key_encode(5, example, 13, link)),
+	MDB_val keys[] = {tables_val(&zone, 4),
+			  tables_val(link, link_key_encode(5, example, 13, link)),
 			  tables_val(&router, 4)};
 	damage(TABLE_ZONE, &keys[0]);
 	damage(TABLE_VIEW, &keys[1]);
@@ -399,7 +424,7 @@ static void test_wrong_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_zone),	       T(test_links),  T(test_view),
+		T(test_zone),	      T(test_links),  T(test_view),
 		T(test_random_links), T(test_damage), T(test_wrong_key),
 	};
 

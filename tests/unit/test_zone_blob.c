@@ -165,8 +165,11 @@ static void test_refused(void **state)
 	static const uint8_t key[ZONE_KEY_BYTES], a4[] = {10, 0, 0, 1}, b4[] = {10, 0, 0, 2};
 	const struct zone_rdata one = {a4, 4}, name = {(const uint8_t *)"\1a", 3},
 				twice[] = {{a4, 4}, {b4, 4}, {a4, 4}}, bad = {a4, 3},
-				names[] = {{(const uint8_t *)"\1a", 3}, {(const uint8_t *)"\1b", 3}},
-				soa = {(const uint8_t *)"\0\0" "01234567890123456789", 22};
+				names[] = {{(const uint8_t *)"\1a", 3},
+					   {(const uint8_t *)"\1b", 3}},
+				soa = {(const uint8_t *)"\0\0"
+							"01234567890123456789",
+				       22};
 	const struct {
 		const char *owners[2];
 		struct zone_set sets[2];
@@ -183,9 +186,18 @@ static void test_refused(void **state)
 		{{"*"}, {{NULL, RR_NS, 1, &name, 1}}, "records[0]", "wildcard"},
 		{{"b.example.com."}, {{NULL, RR_A, 1, &one, 1}}, "records[0]", "not inside"},
 		{{"xexample.org."}, {{NULL, RR_A, 1, &one, 1}}, "records[0]", "not inside"},
-		{{"a", "A"}, {{NULL, RR_A, 1, &one, 1}, {NULL, RR_A, 1, &one, 1}}, "records[1]", "already"},
-		{{"a", "a"}, {{NULL, RR_A, 1, &one, 1}, {NULL, RR_CNAME, 1, &name, 1}}, "records[1]", "alone"},
-		{{"a", "a"}, {{NULL, RR_CNAME, 1, &name, 1}, {NULL, RR_A, 1, &one, 1}}, "records[0]", "alone"},
+		{{"a", "A"},
+		 {{NULL, RR_A, 1, &one, 1}, {NULL, RR_A, 1, &one, 1}},
+		 "records[1]",
+		 "already"},
+		{{"a", "a"},
+		 {{NULL, RR_A, 1, &one, 1}, {NULL, RR_CNAME, 1, &name, 1}},
+		 "records[1]",
+		 "alone"},
+		{{"a", "a"},
+		 {{NULL, RR_CNAME, 1, &name, 1}, {NULL, RR_A, 1, &one, 1}},
+		 "records[0]",
+		 "alone"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -286,9 +298,17 @@ static void test_walk_refuses(void **state)
 		size_t at;
 		uint8_t xor ;
 	} rows[] = {
-		{ZONE_NODES_AT, 1}, {ZONE_SOA_AT, 1},	    {ZONE_APEX_LABELS_AT, 1}, {ZONE_FLAGS_AT, 1},
-		{ZONE_FLAGS_AT, 2}, {ZONE_FLAGS_AT, 4},	    {ZONE_KEY_AT, 1},	      {ZONE_APEX_LEN_AT, 1},
-		{ZONE_SLOTS_AT, 2}, {ZONE_HEADER_BYTES, 1}, {ZONE_HEADER_BYTES + 1, 0x20},
+		{ZONE_NODES_AT, 1},
+		{ZONE_SOA_AT, 1},
+		{ZONE_APEX_LABELS_AT, 1},
+		{ZONE_FLAGS_AT, 1},
+		{ZONE_FLAGS_AT, 2},
+		{ZONE_FLAGS_AT, 4},
+		{ZONE_KEY_AT, 1},
+		{ZONE_APEX_LEN_AT, 1},
+		{ZONE_SLOTS_AT, 2},
+		{ZONE_HEADER_BYTES, 1},
+		{ZONE_HEADER_BYTES + 1, 0x20},
 	};
 	struct naive_zone z;
 	size_t len;
@@ -297,11 +317,11 @@ static void test_walk_refuses(void **state)
 	assert_true(naive_add(&z, "a.b", RR_A, 60, "10.0.0.1"));
 	uint8_t *bytes = naive_build(&z, &len);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		bytes[rows[i].at] ^= rows[i].xor;
+		bytes[rows[i].at] ^= rows[i].xor ;
 		zone_seal(bytes, len);
 		if (zone_verify(bytes, len) == 0)
 			fail_msg("row %zu verifies", i);
-		bytes[rows[i].at] ^= rows[i].xor;
+		bytes[rows[i].at] ^= rows[i].xor ;
 	}
 	zone_seal(bytes, len);
 	assert_int_equal(zone_verify(bytes, len), 0);
@@ -311,9 +331,9 @@ static void test_walk_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),	cmocka_unit_test(test_is_the_same_again),
-		cmocka_unit_test(test_big),	cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_damage),	cmocka_unit_test(test_walk_refuses),
+		cmocka_unit_test(test_random), cmocka_unit_test(test_is_the_same_again),
+		cmocka_unit_test(test_big),    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_walk_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
