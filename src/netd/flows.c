@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #define TUPLE_BYTES 128
+#define PROBE_FROM  0xc0000201 /* 192.0.2.1 and .2, of the documentation */
+#define PROBE_TO    0xc0000202
 
 /* What it takes to name a flow to the kernel. */
 struct forgotten {
@@ -207,4 +209,42 @@ int flows_cut(const struct tables_network *n, uint32_t *ret_cut, struct err *e)
 	return ret ? err_set(e, ERR_UNAVAILABLE, NULL, "ending flows of router '%s': %s", n->name,
 			     strerror(-ret))
 		   : 0;
+}
+
+static int nothing_take(const struct nlmsghdr *h, void *arg)
+{
+	return 0;
+}
+
+static void nothing_again(void *arg)
+{
+}
+
+int flows_probe(void)
+{
+	struct netlink netlink = {0};
+	char buffer[512];
+	struct nlmsghdr *h;
+	struct nlattr *tuple, *nest;
+	int ret = netlink_open(&netlink, NETLINK_NETFILTER);
+
+	if (!ret)
+		ret = netlink_dump(&netlink, flow_message(buffer, IPCTNL_MSG_CT_GET, AF_UNSPEC),
+				   nothing_take, nothing_again, NULL);
+	h = flow_message(buffer, IPCTNL_MSG_CT_DELETE, AF_INET);
+	tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG);
+	nest = mnl_attr_nest_start(h, CTA_TUPLE_IP);
+	mnl_attr_put_u32(h, CTA_IP_V4_SRC, htonl(PROBE_FROM));
+	mnl_attr_put_u32(h, CTA_IP_V4_DST, htonl(PROBE_TO));
+	mnl_attr_nest_end(h, nest);
+	nest = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(h, CTA_PROTO_NUM, IPPROTO_UDP);
+	mnl_attr_put_u16(h, CTA_PROTO_SRC_PORT, htons(1));
+	mnl_attr_put_u16(h, CTA_PROTO_DST_PORT, htons(1));
+	mnl_attr_nest_end(h, nest);
+	mnl_attr_nest_end(h, tuple);
+	if (!ret)
+		ret = netlink_ask(&netlink, h, NULL, NULL);
+	netlink_close(&netlink);
+	return ret == -ENOENT ? 0 : ret;
 }

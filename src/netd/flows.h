@@ -10,3 +10,6 @@
 
 /* In the thread's namespace, which is the router's, whose ruleset is that of the record already. *ret_cut is added to. */
 int flows_cut(const struct tables_network *n, uint32_t *ret_cut, struct err *e) _must_check_;
+
+/* Can flows be listed and forgotten? Tried with one that is not there. 0 or -errno. */
+int flows_probe(void) _must_check_;

@@ -2,6 +2,7 @@
 #include "netd/probe.h"
 
 #include "netd/apply.h"
+#include "netd/flows.h"
 #include "netd/netlink.h"
 #include "netd/plan.h"
 #include "netd/read.h"
@@ -199,6 +200,16 @@ static bool cookie_works(char ret_lacks[PROBE_TEXT_MAX])
 	return false;
 }
 
+static bool flows_work(char ret_lacks[PROBE_TEXT_MAX])
+{
+	int ret = flows_probe();
+
+	if (ret)
+		lacks(ret_lacks, "listing and ending tracked flows (CONFIG_NF_CT_NETLINK)",
+		      strerror(-ret));
+	return !ret;
+}
+
 void probe_kernel(const struct names *names, const struct netns *n, char ret_lacks[PROBE_TEXT_MAX])
 {
 	_cleanup_close_ int scratch = -1;
@@ -216,7 +227,8 @@ void probe_kernel(const struct names *names, const struct netns *n, char ret_lac
 	here = (struct netns){.own = scratch};
 	if (scratch < 0)
 		lacks(ret_lacks, "/proc", strerror(errno));
-	else if (plan_works(&a, scratch, ret_lacks) && destroy_works(ret_lacks))
+	else if (plan_works(&a, scratch, ret_lacks) && destroy_works(ret_lacks) &&
+		 flows_work(ret_lacks))
 		(void)cookie_works(ret_lacks);
 	netns_leave(n);
 }
