@@ -33,7 +33,7 @@ def test_the_manual_knows_every_daemon_option_counter_and_reason():
     for reason in re.findall(r'^  X\(REASON_\w+,\s*"([a-z-]+)"', ipc, re.M):
         assert reason == "none" or ".It %s\n" % reason in page, reason
     for option in re.findall(r'^\t\{"([a-z-]+)", ', source("src/proc/options.c"), re.M):
-        assert option in ("help", "version", "help-man", "probe") or ".It Fl Fl %s" % option in page, option
+        assert option in ("help", "version", "help-man", "probe", "names") or ".It Fl Fl %s" % option in page, option
 
 
 def test_the_manual_knows_every_field():

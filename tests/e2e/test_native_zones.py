@@ -6,10 +6,29 @@ import os
 
 import pytest
 
-from daemon import ROOT, ApiError
+import net
+from daemon import ROOT, ApiError, Posternd, cluster as plain_cluster
 
 EXAMPLE = os.path.join(ROOT, "examples/zone.yaml")
 PRIVATE = "ledger.ledger.privatelink.k8s.example.org"
+
+
+@pytest.fixture(scope="module")
+def postern():
+    """A daemon that keeps documents of names, though nothing serves them yet."""
+    net.own_run()
+    with Posternd("--names", "declared") as d:
+        yield d
+
+
+def test_refused_while_nobody_serves_them():
+    with Posternd() as d:
+        r = d.cli("apply", "-f", EXAMPLE, check=False)
+        assert r.returncode == 7 and "no name server" in r.stderr, r.stderr
+        assert d.status()["revision"] == 0
+        with pytest.raises(ApiError) as e:
+            d.apply({**plain_cluster("a", [("10.0.0.5", 6443)]), "dns": {"zone": "system"}})
+        assert e.value.status == 422 and e.value.path.endswith("dns"), e.value
 
 
 @pytest.fixture
