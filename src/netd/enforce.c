@@ -189,19 +189,19 @@ static void ids_enforce(struct netd *n, struct tables_snapshot *s, struct ids *i
 	}
 }
 
-static void exchanged_add(uint32_t router, void *arg)
+static void returned_add(uint32_t router, void *arg)
 {
 	/* Without memory, the next look finds it. */
 	(void)id_collect(router, arg);
 }
 
 /* One router may have given back what another wants. */
-static void exchanged_enforce(struct netd *n, struct tables_snapshot *s,
-			      struct routers_report *report)
+static void returned_enforce(struct netd *n, struct tables_snapshot *s,
+			     struct routers_report *report)
 {
 	struct ids ids = {0};
 
-	guests_look(&n->guests, exchanged_add, &ids);
+	guests_look_returned(&n->guests, returned_add, &ids);
 	ids_sort(&ids);
 	if (ids.n)
 		ids_enforce(n, s, &ids, true, report);
@@ -289,7 +289,7 @@ void enforce(struct netd *n, bool all)
 		failure(n, 0, &e);
 	} else {
 		ids_enforce(n, s, &ids, !n->has_applied_all, &report);
-		exchanged_enforce(n, s, &report);
+		returned_enforce(n, s, &report);
 		n->generation = tables_generation(s);
 		if (!n->lacks[0] &&
 		    routers_apply_internet(n->routers, !n->has_applied_all, &report, &e))

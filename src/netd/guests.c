@@ -223,19 +223,26 @@ void guests_forget(struct guests *a, uint32_t router)
 }
 
 /* An interface that is taken is in a namespace that is listened to: nobody needs to look for it. */
+static bool is_changed(const struct guests *a, const struct guest *x)
+{
+	struct stat st;
+
+	if (x->kind == ATTACH_INTERFACE)
+		return !x->is_there && interface_is_here(a, x->name);
+	return x->is_there ? !netns_is(x->name, x->dev, x->ino)
+			   : namespace_is_there(a, x->name, &st);
+}
+
 void guests_look(const struct guests *a, guests_fn *changed, void *arg)
 {
-	for (size_t i = 0; i < a->n; i++) {
-		const struct guest *x = &a->list[i];
-		struct stat st = {0};
-		bool is_changed;
+	for (size_t i = 0; i < a->n; i++)
+		if (is_changed(a, &a->list[i]))
+			changed(a->list[i].router, arg);
+}
 
-		if (x->kind == ATTACH_NAMESPACE)
-			is_changed = namespace_is_there(a, x->name, &st) != x->is_there ||
-				     (x->is_there && (st.st_dev != x->dev || st.st_ino != x->ino));
-		else
-			is_changed = !x->is_there && interface_is_here(a, x->name);
-		if (is_changed)
-			changed(x->router, arg);
-	}
+void guests_look_returned(const struct guests *a, guests_fn *changed, void *arg)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->list[i].kind == ATTACH_INTERFACE && is_changed(a, &a->list[i]))
+			changed(a->list[i].router, arg);
 }

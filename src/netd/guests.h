@@ -44,3 +44,5 @@ void guests_forget(struct guests *a, uint32_t router);
 /* changed() is told of each router with a host that has come, gone or been exchanged since it was settled, some more than once. */
 typedef void guests_fn(uint32_t router, void *arg);
 void guests_look(const struct guests *a, guests_fn *changed, void *arg);
+/* Only interfaces that were away and are back, as after another router gave them back. */
+void guests_look_returned(const struct guests *a, guests_fn *changed, void *arg);

@@ -125,6 +125,15 @@ int netns_open(const struct netns *n, const char *name, bool create, struct err 
 	return take_fd(&fd);
 }
 
+bool netns_is(const char *name, dev_t dev, ino_t ino)
+{
+	char path[PATH_BYTES];
+	struct stat st;
+
+	return !path_of(name, path, NULL) && !lstat(path, &st) && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
 int netns_delete(const char *name, struct err *e)
 {
 	char path[PATH_BYTES];

@@ -9,6 +9,8 @@
 
 #include "netd/names.h"
 
+#include <sys/types.h>
+
 #define NETNS_DIR "/run/netns"
 
 struct netns {
@@ -24,6 +26,8 @@ void netns_done(struct netns *n);
  * element (plan_name_is_safe()). The descriptor, the caller's; -ERR_NOT_FOUND, -ERR_UNAVAILABLE.
  */
 int netns_open(const struct netns *n, const char *name, bool create, struct err *e) _must_check_;
+/* Does the name lead to this one still? Without opening it. */
+bool netns_is(const char *name, dev_t dev, ino_t ino);
 /* Absent is fine. Processes in it keep it alive, nameless. */
 int netns_delete(const char *name, struct err *e) _must_check_;
 /* Every name of ours. fn may delete it. Non-zero stops and is returned. */

@@ -178,3 +178,30 @@ def test_the_role_does_without_what_is_not_there():
     daemon.wait_until("reached", lambda: attempt("/run/netns/later", "10.1.0.10", 80) == "open", 3)
     assert len(netd.events("host.absent")) == 2, "once by each netd"
     listener.close()
+
+
+@in_world
+def test_a_long_change_of_one_router_is_told():
+    """Control ends a netd that says nothing: there is a word between namespaces, not only between routers."""
+    netd = Netd()
+    netd.apply([lan()])
+    assert [(e["done"], e["total"]) for e in netd.events("progress")][:1] == [(0, 1)]
+
+
+@in_world
+def test_an_interface_that_goes_from_one_network_to_another_is_there_at_once():
+    netd = Netd()
+    net.run("ip", "link", "add", "tap7", "type", "veth", "peer", "name", "inside")
+
+    def both(first, second):
+        hosts = lan()["hosts"]
+        return [lan(hosts=hosts[:3] + ([{**hosts[3], "interface": "tap7"}] if first else [])),
+                {**lan(), "id": 2, "name": "z", "nats": [], "endpoints": [],
+                 "hosts": [host(201, "other", "10.1.0.10", **({"interface": "tap7"} if second else {}))]}]
+
+    def has(router):
+        with at(router):
+            return "alias postern:%s:tap7" % PREFIX in net.run("ip", "link")
+    for first in (False, True, False):
+        assert netd.apply(both(first, not first))[2] is False
+        assert (has("net.a"), has("net.z")) == (first, not first)

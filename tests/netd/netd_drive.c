@@ -11,7 +11,7 @@
  *	listening      "endpoint ADDRESS:PORT" for each socket that is open; "end"
  *	accept A:P     take a connection from that socket; "from ADDRESS"
  *
- * netd logs to standard error.
+ * netd logs to standard error; so does its word of progress, as an event.
  */
 #include "netd/netd.h"
 #include "proc/msg.h"
@@ -133,6 +133,11 @@ static void ack_wait(uint64_t at_least)
 
 			if (b->lacks[0])
 				printf("endpoint lacks %s\n", b->lacks);
+		} else if (msg.type == MSG_PROGRESS_N) {
+			const struct msg_progress_netd *b = msg.body;
+
+			fprintf(stderr, "{\"event\":\"progress\",\"done\":%u,\"total\":%u}\n",
+				b->done, b->total);
 		} else if (msg.type == MSG_ACK_N) {
 			const struct msg_ack_netd *b = msg.body;
 
