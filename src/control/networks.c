@@ -177,7 +177,7 @@ static int item_allocate(struct control *c, struct change_item *item, struct obj
 static int items_into_landscape(struct control *c, const struct change_request *req,
 				struct change_result *res, struct err *e)
 {
-	_cleanup_free_ struct object **objects = calloc(res->n_items, sizeof(*objects));
+	_cleanup_free_ struct object **objects = calloc(res->n_items, sizeof(struct object *));
 	int r = 0;
 
 	if (!objects)

@@ -204,8 +204,9 @@ struct object *landscape_find_public_zone(const struct landscape *l, const char 
 {
 	struct addr key = domain_key(domain);
 	struct node *n = claim_other(l, domain_scope, &key, NULL);
+	const struct declared_zone *zone = n ? object_declared_zone(&n->o) : NULL;
 
-	return n && strcmp(object_declared_zone(&n->o)->domain, domain) == 0 ? &n->o : NULL;
+	return zone && strcmp(zone->domain, domain) == 0 ? &n->o : NULL;
 }
 
 /* --- endpoints -------------------------------------------------------------------------------------------- */
