@@ -17,12 +17,12 @@ PRIVATE = "ledger.ledger.privatelink.k8s.example.org"
 def postern():
     """A daemon that keeps documents of names, though nothing serves them yet."""
     net.own_run()
-    with Posternd("--names", "declared") as d:
+    with Posternd("--names", "declared", "--netns-prefix", "names") as d:
         yield d
 
 
 def test_refused_while_nobody_serves_them():
-    with Posternd() as d:
+    with Posternd("--netns-prefix", "no-names") as d:
         r = d.cli("apply", "-f", EXAMPLE, check=False)
         assert r.returncode == 7 and "no name server" in r.stderr, r.stderr
         assert d.status()["revision"] == 0
