@@ -11,6 +11,7 @@ descriptor only, without a name in the file system. So there is nothing to clean
 """
 import contextlib
 import ctypes
+import json
 import os
 import socket
 import subprocess
@@ -75,6 +76,10 @@ def forward():
             f.write("1")
 
 
+def mac(runner, link):
+    return json.loads(runner("ip", "-j", "link", "show", "dev", link))[0]["address"]
+
+
 class Client:
     """A place to connect from: a namespace with an address of each family and a default route to the router."""
 
@@ -105,6 +110,12 @@ class Client:
         self.run("ip", "-6", "route", "add", "default", "via", "fe80::1", "dev", "eth0")
         run("ip", "route", "add", v4 + "/32", "dev", link)
         run("ip", "-6", "route", "add", v6 + "/128", "dev", link)
+        # The kernel has one neighbour table for all namespaces, and the tests fill it: these are in it for good.
+        router, client = mac(run, link), mac(self.run, "eth0")
+        for address in (V4, "fe80::1"):
+            self.run("ip", "neigh", "replace", address, "lladdr", router, "dev", "eth0", "nud", "permanent")
+        for address in (v4, v6):
+            run("ip", "neigh", "replace", address, "lladdr", client, "dev", link, "nud", "permanent")
 
     @contextlib.contextmanager
     def entered(self):
