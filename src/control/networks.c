@@ -121,42 +121,14 @@ static bool needs_netd(const struct change_item *item)
 	}
 }
 
-/* Nothing answers for names yet: what would not be served is not accepted. */
-static int names_refuse(const struct control *c, const struct change_item *item, struct err *e)
-{
-	const json_t *dns = json_object_get(item->after, "dns");
-	const char *zone = json_string_value(json_object_get(dns, "zone"));
-	enum object_kind kind = kind_of_item(item);
-
-	if (c->options->names == NAMES_DECLARED || !item->after)
-		return 0;
-	if (kind == OBJECT_ZONE || kind == OBJECT_ZONE_LINK)
-		return err_set(e, ERR_UNSUPPORTED, "kind",
-			       "a %s is not built into this version, which has no name server to "
-			       "serve it",
-			       item->kind->name);
-	/* Of a cluster, "there is no zone" is how it is. */
-	if (!dns || (kind == OBJECT_CLUSTER && json_object_size(dns) == 1 && zone &&
-		     strcmp(zone, "none") == 0))
-		return 0;
-	return err_set(e, ERR_UNSUPPORTED, "dns",
-		       "settings of names are not built into this version, which has no name "
-		       "server; leave the section out");
-}
-
 static int item_put(struct control *c, struct change_item *item, struct object **ret_object,
 		    struct err *e)
 {
 	enum object_kind kind = kind_of_item(item);
 
-	int r;
-
 	*ret_object = NULL;
 	if (kind == OBJECT_KIND_COUNT || item->action == ITEM_UNCHANGED)
 		return 0;
-	r = names_refuse(c, item, e);
-	if (r < 0)
-		return r;
 	if (item->action == ITEM_DELETE)
 		return landscape_delete(c->landscape, kind, item->name, e);
 	return landscape_put(c->landscape, kind, item->id, item->after, ret_object, e);

@@ -6,6 +6,7 @@
 #include "api/native/native.h"
 #include "base/log.h"
 #include "control/control.h"
+#include "dns/dns.h"
 #include "gate/gate.h"
 #include "netd/netd.h"
 #include "proc/options.h"
@@ -31,6 +32,8 @@ static int role_main(const struct options *o, char **argv)
 		return control_with_apis(o);
 	case ROLE_GATE:
 		return gate_main(o, ROLE_PARENT_FD);
+	case ROLE_DNS:
+		return dns_main(o, ROLE_PARENT_FD);
 	case ROLE_NETD:
 		return netd_main(o, ROLE_PARENT_FD);
 	case ROLE_KEEPER: /* a fork of the parent, which is never executed */

@@ -36,22 +36,38 @@ struct msg_start_gate {
 	uint32_t index, n_gates;
 };
 
-enum listener_kind { LISTENER_PUBLIC, LISTENER_API, LISTENER_METRICS };
+enum listener_kind {
+	LISTENER_PUBLIC,
+	LISTENER_API,
+	LISTENER_METRICS,
+	LISTENER_DNS_UDP,
+	LISTENER_DNS_TCP
+};
 
-/* parent to gate or control: a listening socket. fds: the socket. */
+/* parent to gate, dns or control: a socket that listens, or takes datagrams. fds: the socket. */
 struct msg_listener {
 	uint32_t kind;
 	struct addr addr;
 	uint32_t port;
 };
 
-/* parent to control: begin. */
-struct msg_go_control {
-	uint32_t cold; /* no gate has run yet: the tables may be erased and made anew */
-	uint32_t n_gates;
+/* parent to dns: who you are. fds: link to control, counters memfd. */
+struct msg_start_dns {
+	uint32_t index, n_dns;
+	uint8_t cookie_key
+		[16]; /* the same for all, from which the secrets of server cookies are made (dns/worker.h) */
 };
 
-/* parent to control: a gate was started. fds: link to it, its counters memfd (read only use). */
+/* parent to control: begin. */
+struct msg_go_control {
+	uint32_t
+		cold; /* no gate or dns process has run yet: the tables may be erased and made anew */
+	uint32_t n_gates;
+	uint32_t n_dns; /* 0: there is no name server */
+	uint32_t zero;
+};
+
+/* parent to control: a gate, or a dns process, was started. fds: link to it, its counters memfd (read only use). */
 struct msg_gate_up {
 	uint32_t index;
 	int32_t pid;
@@ -69,7 +85,7 @@ struct msg_end_gate {
 	int32_t pid;
 };
 
-/* control to gate and netd: the tables have moved on. gate to control (hello): where a starting gate is. */
+/* control to gate, dns and netd: the tables have moved on. gate and dns to control (hello): where a starting one is. */
 struct msg_generation {
 	uint64_t generation;
 };
@@ -83,25 +99,78 @@ struct msg_ack {
 	uint64_t took_ns;  /* from bell to here */
 };
 
+/* dns to control: every answer from now on is of this generation, or a later one. */
+struct msg_ack_dns {
+	uint64_t generation;
+	uint64_t took_ns; /* from bell to here */
+};
+
+/*
+ * dns to control: an update (RFC 2136) whose signature was good. Its records are the message as it came, without what is before it on
+ * TCP, zeros behind. Control checks the signature again: a name server process is not trusted to make changes.
+ */
+#define MSG_UPDATE_OCTETS_MAX 32000
+struct msg_octets {
+	uint8_t octet[8];
+};
+struct msg_update {
+	uint64_t request;
+	uint32_t len;	 /* octets of the message */
+	uint32_t zone;	 /* its id: the one that the name means where the message came */
+	uint32_t router; /* where: id, 0 is the internet */
+	uint32_t zero;
+};
+
+/* control to dns: what became of it, when it is enforced. */
+struct msg_updated {
+	uint64_t request;
+	uint32_t rcode; /* enum dns_rcode, of which those of RFC 2136 */
+	uint32_t zero;
+};
+
 /* control to gate: which events are wanted beyond those always sent. */
 struct msg_watch {
 	uint32_t accepted; /* also GATE_EVENT_ACCEPTED and _CLOSED */
 };
 
+/* What a socket in a router's namespace is for. */
+enum endpoint_kind {
+	ENDPOINT_GATE,	  /* TCP, listening: a cluster's private address. To every gate */
+	ENDPOINT_DNS_UDP, /* a resolver's address. To every dns process */
+	ENDPOINT_DNS_TCP, /* the same, listening */
+	/*
+	 * By which servers that the network names are asked: bound to the address, to no port. One user each, since answers must come to
+	 * who asked: `slot` says which, dns process slot % n_dns.
+	 */
+	ENDPOINT_ASK_UDP,
+	ENDPOINT_ASK_TCP,
+	ENDPOINT_KIND_COUNT
+};
+#define ENDPOINT_ASK_UDP_SLOTS 8 /* for each address and dns process */
+#define ENDPOINT_ASK_TCP_SLOTS 2
+
 /*
- * A private address and the socket that listens on it. netd to parent: MSG_ENDPOINT_OPEN with a new socket, which replaces
- * the one that there was, and MSG_ENDPOINT_CLOSE. Parent to every gate: the same as MSG_ENDPOINT and MSG_ENDPOINT_GONE. Parent
+ * A private address and the socket that is there, for a gate or dns. netd to parent: MSG_ENDPOINT_OPEN with a new socket, which replaces
+ * the one that there was, and MSG_ENDPOINT_CLOSE. Parent to every gate: the same as MSG_ENDPOINT and MSG_ENDPOINT_GONE, and to dns with a _D at the end. Parent
  * to a netd that starts: MSG_ENDPOINT_BACK for each that is open. fds: the socket, but for CLOSE and GONE.
  *
  * netd answers MSG_ENDPOINT_BACK with CLOSE or OPEN if that socket is not what it wants, and closes its own copy in any case.
  */
 struct msg_endpoint {
 	uint32_t network; /* id of the router in whose namespace it is */
-	uint32_t port;
+	uint32_t port;	  /* 0 of ENDPOINT_ASK_* */
+	uint32_t kind;	  /* enum endpoint_kind */
+	uint32_t slot;	  /* 0 of all but ENDPOINT_ASK_* */
 	struct addr addr;
 };
 
-/* parent to netd: who you are. fds: link to control. Its records are where the public listeners are, with the ports that port
+/* parent to netd: who you are. fds: link to control. */
+struct msg_start_netd {
+	uint32_t n_dns; /* dns processes, for which there are to be sockets */
+	uint32_t zero;
+};
+
+/* Its records are where the public listeners are, with the ports that port
  * 0 became; a wildcard address is sent as it is. */
 struct msg_public {
 	struct addr addr;
@@ -186,11 +255,26 @@ struct msg_dumped {
   X(MSG_CONTROL_LINK, ROLE_PARENT,   ROLE_GATE,      struct msg_empty,      struct msg_empty,    1) \
   X(MSG_ENDPOINT,     ROLE_PARENT,   ROLE_GATE,      struct msg_endpoint,   struct msg_empty,    1) \
   X(MSG_ENDPOINT_GONE,ROLE_PARENT,   ROLE_GATE,      struct msg_endpoint,   struct msg_empty,    0) \
-  X(MSG_START_NETD,   ROLE_PARENT,   ROLE_NETD,      struct msg_empty,      struct msg_public,   1) \
+  X(MSG_START_NETD,   ROLE_PARENT,   ROLE_NETD,      struct msg_start_netd,    struct msg_public,   1) \
   X(MSG_ENDPOINT_BACK,ROLE_PARENT,   ROLE_NETD,      struct msg_endpoint,   struct msg_empty,    1) \
   X(MSG_GO_NETD,      ROLE_PARENT,   ROLE_NETD,      struct msg_empty,      struct msg_empty,    0) \
   X(MSG_CONTROL_LINK_N,ROLE_PARENT,  ROLE_NETD,      struct msg_empty,      struct msg_empty,    1) \
   X(MSG_STOP_NETD,    ROLE_PARENT,   ROLE_NETD,      struct msg_empty,      struct msg_empty,    0) \
+  X(MSG_START_DNS,    ROLE_PARENT,   ROLE_DNS,       struct msg_start_dns,  struct msg_empty,    2) \
+  X(MSG_LISTENER_D,   ROLE_PARENT,   ROLE_DNS,       struct msg_listener,   struct msg_empty,    1) \
+  X(MSG_GO_DNS,       ROLE_PARENT,   ROLE_DNS,       struct msg_empty,      struct msg_empty,    0) \
+  X(MSG_STOP_DNS,     ROLE_PARENT,   ROLE_DNS,       struct msg_empty,      struct msg_empty,    0) \
+  X(MSG_CONTROL_LINK_D,ROLE_PARENT,  ROLE_DNS,       struct msg_empty,      struct msg_empty,    1) \
+  X(MSG_ENDPOINT_D,   ROLE_PARENT,   ROLE_DNS,       struct msg_endpoint,   struct msg_empty,    1) \
+  X(MSG_ENDPOINT_GONE_D,ROLE_PARENT, ROLE_DNS,       struct msg_endpoint,   struct msg_empty,    0) \
+  X(MSG_DNS_UP,       ROLE_PARENT,   ROLE_CONTROL,   struct msg_gate_up,    struct msg_empty,    2) \
+  X(MSG_DNS_GONE,     ROLE_PARENT,   ROLE_CONTROL,   struct msg_gate_gone,  struct msg_empty,    0) \
+  X(MSG_END_DNS,      ROLE_CONTROL,  ROLE_PARENT,    struct msg_end_gate,   struct msg_empty,    0) \
+  X(MSG_BELL_D,       ROLE_CONTROL,  ROLE_DNS,       struct msg_generation, struct msg_empty,    0) \
+  X(MSG_HELLO_D,      ROLE_DNS,      ROLE_CONTROL,   struct msg_generation, struct msg_empty,    0) \
+  X(MSG_ACK_D,        ROLE_DNS,      ROLE_CONTROL,   struct msg_ack_dns,    struct msg_empty,    0) \
+  X(MSG_UPDATE,       ROLE_DNS,      ROLE_CONTROL,   struct msg_update,     struct msg_octets,   0) \
+  X(MSG_UPDATED,      ROLE_CONTROL,  ROLE_DNS,       struct msg_updated,    struct msg_empty,    0) \
   X(MSG_ENDPOINT_OPEN,ROLE_NETD,     ROLE_PARENT,    struct msg_endpoint,   struct msg_empty,    1) \
   X(MSG_ENDPOINT_CLOSE,ROLE_NETD,    ROLE_PARENT,    struct msg_endpoint,   struct msg_empty,    0) \
   X(MSG_NETD_UP,      ROLE_PARENT,   ROLE_CONTROL,   struct msg_netd,       struct msg_empty,    1) \

@@ -49,6 +49,16 @@ const struct option_row option_table[] = {
 	 "who may change, or only look at, the objects whose names match; the first rule that matches "
 	 "decides, nobody else may anything. Root and the user who started the daemon may always change "
 	 "everything. NAME may be a number"},
+	{"dns-listen", "ADDR:PORT", NULL, option_set_dns_listen, 0, 0, 0, MANY,
+	 "address at which the internet asks for public zones and the clusters' public names, by UDP and TCP; "
+	 "default: none. Networks have their own resolver addresses"},
+	{"dns-forward", "ADDR[:PORT]", NULL, option_set_dns_forward, 0, 0, 0, MANY,
+	 "server that is asked for names that are not ours, for networks that name no servers of their own; default: "
+	 "none, such names are refused"},
+	{"dns", "N", "0", option_set_number, F(dns), 0, DNS_MAX, 0,
+	 "name server processes; 0: one per core that the daemon may use"},
+	{"dns-rate", "N", "100", option_set_number, F(dns_rate), 0, 1000000, 0,
+	 "answers a second that are alike, to a /24 or /56 of the internet without a cookie; 0: not limited"},
 	{"networks", "on|off", "on", option_set_choice, F(networks), 0, 0, 0,
 	 "make the declared networks on this machine; where the rights for it are missing (CAP_NET_ADMIN and "
 	 "CAP_SYS_ADMIN in the daemon's user namespace) it is off by itself, and the log says so"},
@@ -70,6 +80,8 @@ const struct option_row option_table[] = {
 	 "user of the control role; owns the state folder"},
 	{"user-gate", "NAME|UID", "postern-gate", option_set_text, F(user_gate), 0, 32, 0,
 	 "user of the gates"},
+	{"user-dns", "NAME|UID", "postern-dns", option_set_text, F(user_dns), 0, 32, 0,
+	 "user of the name server processes"},
 	{"user-netd", "NAME|UID", "postern-netd", option_set_text, F(user_netd), 0, 32, 0,
 	 "user of netd, which makes the networks"},
 	{"log-format", "text|json", "text", option_set_choice, F(log_format), 0, 0, 0,
@@ -81,8 +93,6 @@ const struct option_row option_table[] = {
 	{"help", NULL, NULL, option_set_nothing, 0, 0, 0, CLI, "print this text"},
 	{"version", NULL, NULL, option_set_nothing, 0, 0, 0, CLI, "print the version"},
 	{"help-man", NULL, NULL, option_set_nothing, 0, 0, 0, HIDDEN, "print the manual's sections"},
-	{"names", "refused|declared", "refused", option_set_choice, F(names), 0, 0, HIDDEN,
-	 "documents about names, which nothing serves yet: refused, or checked and kept, for tests"},
 	{"probe", "[ROLE:]ACT", NULL, option_set_text, F(probe), 0, 32, HIDDEN, "forbidden act, for tests"},
 };
 /* clang-format on */
@@ -114,6 +124,10 @@ static void row_clear(const struct option_row *r, struct options *o)
 {
 	if (r->set == option_set_listen)
 		o->n_listen = 0;
+	else if (r->set == option_set_dns_listen)
+		o->n_dns_listen = 0;
+	else if (r->set == option_set_dns_forward)
+		o->n_dns_forward = 0;
 	else if (r->set == option_set_trusted)
 		o->n_trusted = 0;
 	else if (r->set == option_set_access)

@@ -25,6 +25,8 @@
 #define TRUSTED_MAX	 64
 #define ACCESS_MAX	 64
 #define PUBLIC_MAX	 64 /* prefixes of the pool, and addresses of the listeners */
+#define DNS_SERVERS	 8  /* of --dns-forward */
+#define DNS_PORT	 53
 #define NETNS_PREFIX_MAX 33 /* with its zero */
 
 enum networks_mode { NETWORKS_ON, NETWORKS_OFF };
@@ -36,9 +38,6 @@ struct access_rule {
 	bool may_change;   /* else: may look */
 	char clusters[64]; /* glob over object names, "*" for all */
 };
-
-/* What becomes of documents about names while nothing serves them: --names, internal. */
-enum names_mode { NAMES_REFUSED, NAMES_DECLARED };
 
 struct endpoint {
 	struct addr addr;
@@ -67,6 +66,15 @@ struct options {
 	char congestion[16];	  /* TCP congestion control for both sides, "": the system's */
 	struct access_rule access[ACCESS_MAX];
 	size_t n_access;
+	struct endpoint
+		dns_listen[LISTENERS_MAX]; /* where the internet asks: public zones and names */
+	size_t n_dns_listen;
+	struct endpoint dns_forward
+		[DNS_SERVERS]; /* where networks that name no servers forward to; asked from the daemon's own namespace */
+	size_t n_dns_forward;
+	uint32_t
+		dns; /* name server processes; 0: one per core. There are none if networks is off and dns_listen empty */
+	uint32_t dns_rate; /* answers a second that are alike, to the internet; 0: not limited */
 	enum networks_mode networks;
 	char netns_prefix
 		[NETNS_PREFIX_MAX]; /* a label: what the kernel's objects of ours are named by */
@@ -77,10 +85,9 @@ struct options {
 		[PUBLIC_MAX]; /* of the public listeners, as given; see options_public_addresses() */
 	size_t n_public_address;
 	enum limit_profile profile;
-	enum names_mode names;
 	enum sandbox_mode sandbox;
 	bool separate_users;
-	char user_control[32], user_gate[32], user_netd[32]; /* names, or numbers */
+	char user_control[32], user_gate[32], user_netd[32], user_dns[32]; /* names, or numbers */
 	/* Of the users above, indexed by role; filled in by the parent, so that other roles need no look-up. */
 	bool ids_known;
 	uint32_t uid[ROLE_COUNT], gid[ROLE_COUNT];

@@ -41,6 +41,10 @@ int option_set_millis(const struct option_row *r, struct options *o, const char 
 int option_set_choice(const struct option_row *r, struct options *o, const char *v, struct err *e);
 int option_set_false(const struct option_row *r, struct options *o, const char *v, struct err *e);
 int option_set_listen(const struct option_row *r, struct options *o, const char *v, struct err *e);
+int option_set_dns_listen(const struct option_row *r, struct options *o, const char *v,
+			  struct err *e);
+int option_set_dns_forward(const struct option_row *r, struct options *o, const char *v,
+			   struct err *e);
 int option_set_metrics(const struct option_row *r, struct options *o, const char *v, struct err *e);
 int option_set_trusted(const struct option_row *r, struct options *o, const char *v, struct err *e);
 int option_set_label(const struct option_row *r, struct options *o, const char *v, struct err *e);

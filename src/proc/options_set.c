@@ -82,21 +82,47 @@ int option_set_false(const struct option_row *r, struct options *o, const char *
 	return 0;
 }
 
+/* One more address and port of a list. */
+static int endpoint_add(struct endpoint *list, size_t *n, size_t max, const struct endpoint *p,
+			const char *v, struct err *e)
+{
+	if (*n == max)
+		return err_set(e, ERR_USAGE, NULL, "more than %zu addresses", max);
+	for (size_t i = 0; i < *n; i++)
+		if (addr_is_equal(&list[i].addr, &p->addr) && list[i].port == p->port)
+			return err_set(e, ERR_USAGE, NULL, "%s is given twice", QUOTE(v));
+	list[(*n)++] = *p;
+	return 0;
+}
+
 int option_set_listen(const struct option_row *r, struct options *o, const char *v, struct err *e)
 {
 	struct endpoint p;
-	int ret;
+	int ret = endpoint_parse(v, &p.addr, &p.port, e);
 
-	if (o->n_listen == LISTENERS_MAX)
-		return err_set(e, ERR_USAGE, NULL, "more than %d addresses", LISTENERS_MAX);
-	ret = endpoint_parse(v, &p.addr, &p.port, e);
+	return ret ? ret : endpoint_add(o->listen, &o->n_listen, LISTENERS_MAX, &p, v, e);
+}
+
+int option_set_dns_listen(const struct option_row *r, struct options *o, const char *v,
+			  struct err *e)
+{
+	struct endpoint p;
+	int ret = endpoint_parse(v, &p.addr, &p.port, e);
+
+	return ret ? ret : endpoint_add(o->dns_listen, &o->n_dns_listen, LISTENERS_MAX, &p, v, e);
+}
+
+int option_set_dns_forward(const struct option_row *r, struct options *o, const char *v,
+			   struct err *e)
+{
+	struct endpoint p = {.port = DNS_PORT};
+	int ret = addr_parse(v, &p.addr);
+
 	if (ret)
-		return ret;
-	for (size_t i = 0; i < o->n_listen; i++)
-		if (addr_is_equal(&o->listen[i].addr, &p.addr) && o->listen[i].port == p.port)
-			return err_set(e, ERR_USAGE, NULL, "%s is given twice", QUOTE(v));
-	o->listen[o->n_listen++] = p;
-	return 0;
+		ret = endpoint_parse(v, &p.addr, &p.port, e);
+	if (!ret && (!p.port || !(p.addr.hi || p.addr.lo)))
+		ret = err_set(e, ERR_USAGE, NULL, "%s is nobody's address and port", QUOTE(v));
+	return ret ? ret : endpoint_add(o->dns_forward, &o->n_dns_forward, DNS_SERVERS, &p, v, e);
 }
 
 int option_set_metrics(const struct option_row *r, struct options *o, const char *v, struct err *e)

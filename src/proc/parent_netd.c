@@ -94,14 +94,14 @@ void netd_start(struct parent *p)
 static int tell_start(struct parent *p, int control_link)
 {
 	struct msg_public public[LISTENERS_MAX] = {0};
-	const struct msg_empty empty = {0};
+	const struct msg_start_netd start = {0};
 	size_t n = p->listeners.n_endpoints;
 
 	for (size_t i = 0; i < n; i++) {
 		public[i].addr = p->listeners.endpoints[i].addr;
 		public[i].port = p->listeners.endpoints[i].port;
 	}
-	return msg_send(p->netd.link, MSG_START_NETD, &empty, sizeof empty, public, n,
+	return msg_send(p->netd.link, MSG_START_NETD, &start, sizeof start, public, n,
 			&control_link);
 }
 

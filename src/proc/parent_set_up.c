@@ -44,7 +44,7 @@ static int users_differ(const struct options *o, enum role a, enum role b, struc
 /* Who owns the state and who the roles are, while the system's databases can still be read. */
 static int users_find(struct options *o, struct err *e)
 {
-	static const enum role of_their_own[] = {ROLE_CONTROL, ROLE_GATE, ROLE_NETD};
+	static const enum role of_their_own[] = {ROLE_CONTROL, ROLE_GATE, ROLE_DNS, ROLE_NETD};
 	const size_t n = ARRAY_SIZE(of_their_own) - (o->networks == NETWORKS_OFF);
 	struct sandbox s;
 	int ret = 0;

@@ -222,7 +222,10 @@ int sandbox_enter(const struct sandbox *s, struct err *e)
 
 static const char *role_user(const struct options *o, enum role r)
 {
-	return r == ROLE_GATE ? o->user_gate : r == ROLE_NETD ? o->user_netd : o->user_control;
+	return r == ROLE_GATE	? o->user_gate
+	       : r == ROLE_NETD ? o->user_netd
+	       : r == ROLE_DNS	? o->user_dns
+				: o->user_control;
 }
 
 /* User and group of a role, from the parent's look-up or by our own. */

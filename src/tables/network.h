@@ -90,6 +90,15 @@ struct tables_network_endpoint {
 	uint16_t port;
 };
 
+/*
+ * The addresses on which the router's resolver answers, UDP and TCP port 53, and to whom: sources within `spaces`. They are the router's own
+ * (netd gives them to it); nobody from outside of it reaches them.
+ */
+struct tables_resolver {
+	struct addr addr;
+	bool asks; /* names are forwarded to servers of the network's own, from this address; at most one of each family */
+};
+
 struct tables_network {
 	uint32_t id;
 	uint64_t generation; /* in which this record was last changed */
@@ -107,8 +116,9 @@ struct tables_network {
 	struct tables_rule *rules;
 	struct prefix *prefixes;
 	struct tables_network_endpoint *endpoints; /* by address */
+	struct tables_resolver *resolvers;	   /* by address */
 	uint32_t n_spaces, n_subnets, n_links, n_routes, n_nats, n_hosts, n_host_groups, n_groups,
-		n_rules, n_prefixes, n_endpoints;
+		n_rules, n_prefixes, n_endpoints, n_resolvers;
 	void *memory; /* all of the arrays, if tables_get_network() made them */
 };
 

@@ -20,7 +20,7 @@
  *	40      4     TTL of negative answers, RFC 2308: min(TTL of the SOA, its minimum)
  *	44      4     number of nodes                  48  4  number of slots, a power of two, at least twice the nodes
  *	52      4     offset of the SOA's record set
- *	56      1+1   length of the apex, its labels   58  1  flags: 1 has wildcards, 2 has delegations
+ *	56      1+1   length of the apex, its labels   58  1  flags: 1 has wildcards, 2 has delegations, 4 denied
  *	59      1     most slots that finding a node looks at
  *	60      4     low half of the XXH3 of bytes 0..59 and of the apex
  *	64      ..    apex, in wire form, folded; zero up to a multiple of 4
@@ -69,6 +69,7 @@ struct zone_source {
 	uint32_t serial;
 	uint32_t ttl;	  /* of the SOA, and of the apex's NS if it is made */
 	uint32_t minimum; /* RFC 2308 */
+	bool is_denied; /* there is no such name as the apex, nor any below it: no sets, and no NS is made */
 	const struct zone_set *sets;
 	size_t n_sets;
 };
@@ -90,6 +91,7 @@ struct zone {
 	const uint8_t *apex;
 	uint8_t apex_len, apex_labels, probes;
 	bool has_wildcards, has_delegations;
+	bool is_denied; /* NXDOMAIN for all, whose SOA has the name above the apex as its owner */
 };
 
 struct zone_node {
@@ -134,7 +136,10 @@ bool zone_rrset_next(const struct zone_rrset *set, size_t *at, struct zone_rdata
 /* A zone in this view: NXDOMAIN from it is not the last word, the internet's zones and forwarding are. */
 #define VIEW_LINK_FALL_THROUGH 1u
 
-#define VIEW_INTERNET	       0u
+/* In view_config.flags: what is forwarded goes to the servers of the daemon (--dns-forward); servers is empty. */
+#define VIEW_DEFAULT_SERVERS 1u
+
+#define VIEW_INTERNET	     0u
 /*
  * No view: domains of private zones that may be named to one who asks for them where they are not linked ("zone not linked to
  * this network"). The zone id there is of no use.
@@ -159,7 +164,7 @@ struct view_forward {
 
 struct view_config {
 	uint32_t router;
-	uint32_t flags;	    /* none yet */
+	uint32_t flags;	    /* VIEW_DEFAULT_SERVERS */
 	uint64_t depths[2]; /* bit n: some linked domain has n labels */
 	uint8_t n_servers;  /* for the rest; 0: nothing is forwarded */
 	struct view_server servers[VIEW_SERVERS_MAX];
@@ -172,6 +177,31 @@ static inline bool view_has_depth(const struct view_config *c, unsigned labels)
 {
 	return c->depths[labels / 64] >> labels % 64 & 1;
 }
+
+/* --- keys, RFC 8945 ------------------------------------------------------------------------------------------ */
+
+#define TSIG_SECRET_MAX	  64
+#define ZONE_KEY_TRANSFER 1u
+#define ZONE_KEY_UPDATE	  2u
+
+enum tsig_algorithm { TSIG_HMAC_SHA256, TSIG_HMAC_SHA384, TSIG_HMAC_SHA512, TSIG_ALGORITHM_COUNT };
+
+/* What the bearer of a key may do with one zone. Table "zone_key", by zone id and key name. */
+struct zone_key {
+	uint8_t name[DNAME_MAX]; /* wire form, folded */
+	uint8_t name_len;
+	uint8_t algorithm; /* enum tsig_algorithm */
+	uint8_t secret_len;
+	uint8_t secret[TSIG_SECRET_MAX];
+	uint32_t may; /* ZONE_KEY_* */
+};
+
+/* Zero on failure. -ERR_NOT_FOUND, -ERR_UNAVAILABLE. */
+int tables_get_zone_key(struct tables_snapshot *s, uint32_t zone, const uint8_t *name, size_t len,
+			struct zone_key *ret_key) _must_check_;
+/* Writing: the keys of a zone are now exactly these n. */
+int tables_put_zone_keys(struct tables *t, uint32_t zone, const struct zone_key *keys, size_t n,
+			 struct err *e) _must_check_;
 
 /* --- reading ------------------------------------------------------------------------------------------------ */
 

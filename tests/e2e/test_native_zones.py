@@ -17,7 +17,7 @@ PRIVATE = "ledger.ledger.privatelink.k8s.example.org"
 def postern():
     """A daemon that keeps documents of names, though nothing serves them yet."""
     net.own_run()
-    with Posternd("--names", "declared", "--netns-prefix", "names") as d:
+    with Posternd("--netns-prefix", "names") as d:
         yield d
 
 

@@ -60,6 +60,7 @@ static void start(void)
 	const struct msg_public public = {.addr = {.lo = 0xc0000201, .family = ADDR_V4},
 					  .port = 6443};
 	const struct msg_empty nothing = {0};
+	const struct msg_start_netd start = {0};
 	int parent[2], control[2];
 
 	if (link_pair(parent) || link_pair(control))
@@ -78,8 +79,8 @@ static void start(void)
 	close(parent[1]);
 	parent_link = parent[0];
 	control_link = control[0];
-	if (msg_send(parent_link, MSG_START_NETD, &nothing, sizeof nothing, &public, 1,
-		     &control[1]) < 0)
+	if (msg_send(parent_link, MSG_START_NETD, &start, sizeof start, &public, 1, &control[1]) <
+	    0)
 		die("start");
 	close(control[1]);
 	for (size_t i = 0; i < n_endpoints; i++)

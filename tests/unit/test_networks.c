@@ -167,24 +167,6 @@ static void test_the_last_way_in(void **state)
 	assert_int_equal(apply_as(&deletes, yaml(ENDPOINT), &res, &e), -ERR_INVALID);
 }
 
-static void test_names_are_refused_while_nobody_serves_them(void **state)
-{
-	const char *zone = "kind: zone\nname: corp\ndomain: corp.example\nvisibility: private\n";
-	struct change_result res;
-	struct err e = {0};
-
-	assert_int_equal(apply_as(&any, yaml(zone), &res, &e), -ERR_UNSUPPORTED);
-	assert_string_equal(e.path, "[0].kind");
-	assert_int_equal(apply_as(&any,
-				  yaml("kind: network\nname: net\naddressSpace: [10.0.0.0/16]\n"
-				       "dns: {enabled: false}\n"),
-				  &res, &e),
-			 -ERR_UNSUPPORTED);
-	assert_string_equal(e.path, "[0].dns");
-	options.names = NAMES_DECLARED;
-	assert_int_equal(apply(&any, yaml(zone)), 1);
-}
-
 static void test_loaded_from_the_store(void **state)
 {
 	struct landscape *l;
@@ -212,7 +194,6 @@ int main(void)
 		TEST(test_without_netd),
 		TEST(test_a_cluster_gone_by_force_disconnects),
 		TEST(test_the_last_way_in),
-		TEST(test_names_are_refused_while_nobody_serves_them),
 		TEST(test_loaded_from_the_store),
 	};
 

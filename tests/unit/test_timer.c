@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The timer wheel against a naive list: random sets, cancels and jumps of time. */
-#include "gate/timer.h"
+#include "base/timer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Timers of a gate: a wheel of slots, each a list. Setting and cancelling touch one list; nothing is allocated. A timer
+ * Timers: a wheel of slots, each a list. Setting and cancelling touch one list; nothing is allocated. A timer
  * fires at most one tick late and never early. Deadlines beyond one turn of the wheel stay in their slot until their turn.
  *
  * A timer is embedded in what it belongs to, and cancelled before that is freed. Callbacks may set and cancel any timer.

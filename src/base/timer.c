@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "gate/timer.h"
+#include "base/timer.h"
 
 #include "base/cleanup.h"
 

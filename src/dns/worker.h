@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One name server process. One thread, one event loop, one snapshot of the tables for each batch of events:
+ *
+ *	dns.c        set-up, sandbox, the role's life
+ *	worker.c     the event loop, views, cookies' secrets
+ *	link.c       messages of the parent and of control; the bell and its acknowledgement
+ *	udp.c        batches of datagrams in (recvmmsg) and out (sendmmsg)
+ *	tcp.c        connections, RFC 7766
+ *	later.c      who gets an answer that comes later
+ *	forward.c    forwarding
+ *	transfer.c   AXFR; update.c: RFC 2136; signature.c: TSIG
+ *
+ * What is asked comes by a socket, and a socket is of one view: the router in whose namespace it was made, or the internet. All
+ * processes share the sockets on which queries come, so that one that dies or hangs keeps none from being answered.
+ *
+ * The tables can be erased and made anew under us (tables_is_erased()): control then ends us, and we begin anew.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/timer.h"
+#include "dns/answer.h"
+#include "dns/rrl.h"
+#include "proc/dns_ipc.h"
+#include "proc/msg.h"
+#include "proc/options.h"
+
+#include <sys/socket.h>
+
+#define DNS_BATCH      64   /* datagrams read at once */
+#define DNS_LATER_MAX  8192 /* answers that are owed, in all; more queries are dropped */
+#define DNS_LATER_EACH 256  /* ... to one source */
+#define COOKIE_EPOCH_S \
+	86400 /* server cookies are made with another secret each day, and good with the one before */
+
+struct dns_worker;
+
+enum dns_timer { DNS_TIMER_TCP, DNS_TIMER_FORWARD, DNS_TIMER_ACCEPT, DNS_TIMER_UPDATE };
+
+/* Anything with a descriptor in the event loop. */
+struct source {
+	void (*ready)(struct dns_worker *w, struct source *s, uint32_t events);
+	int fd; /* -1: closed earlier in this batch */
+};
+
+/* A router with a socket here, or the internet (router 0). Kept while sockets, connections or owed answers name it. */
+struct served {
+	uint32_t router;
+	uint32_t refs;
+	struct dns_view view;
+	struct served *next; /* in its bucket */
+};
+
+/* A socket on which queries come. It may be closed while answers by it are owed; they are dropped then. */
+struct dns_socket {
+	struct source source;
+	struct list node; /* in worker.sockets, until closed */
+	struct served *served;
+	struct msg_endpoint at; /* network 0: the internet's */
+	bool is_tcp;
+	bool is_wildcard; /* answers must say from which address they go */
+	uint32_t refs;
+};
+
+/* Whom a query came from: all that its answer needs. later_new() copies it. */
+struct from {
+	struct dns_socket *socket; /* UDP; NULL: TCP */
+	struct tcp *tcp;	   /* connection */
+	struct sockaddr_storage peer;
+	socklen_t peer_len;
+	struct addr
+		local; /* the address it was sent to, where the socket is a wildcard's; else ADDR_NONE */
+	uint32_t interface;
+};
+
+/*
+ * An answer that is owed. Whoever makes one ends it once: later_answer() or later_drop(). If the connection or socket goes first, the answer
+ * goes nowhere, and nobody needs to know.
+ */
+struct later {
+	struct list node; /* in worker.later */
+	struct from from;
+	struct served *served;
+	struct dns_client
+		client; /* as dns_answer() left it, but for `servers`, which was borrowed */
+	uint16_t query_len;
+	uint8_t *query; /* as it came: behind the struct */
+};
+
+struct dns_worker {
+	const struct options *options;
+	uint32_t index, n_dns;
+	int epoll;
+	struct source parent, control; /* links; control.fd is -1 while control is away */
+	bool stopping, bell;
+	struct tables *tables;
+	struct tables_snapshot *snapshot; /* this batch's, or NULL */
+	uint64_t generation;		  /* acknowledged */
+	uint64_t rung_ns;
+	struct dns_data data;
+	struct served **served; /* buckets by router */
+	uint32_t n_served, served_buckets;
+	struct list sockets, closed; /* struct dns_socket */
+	uint8_t cookie_key[SIPHASH_KEY_BYTES];
+	uint64_t cookie_epoch;
+	struct dns_cookies cookies;
+	struct rrl *rrl; /* NULL: not limited */
+	struct list later;
+	uint32_t n_later;
+	struct tcps *tcps;	     /* tcp.c */
+	struct forwards *forwards;   /* forward.c */
+	struct updates *updates;     /* update.c */
+	struct transfers *transfers; /* transfer.c */
+	struct timers timers;
+	uint64_t now_ms;
+	uint32_t now_s; /* since 1970 */
+	struct dns_counters *counters;
+};
+
+static inline void dns_count_add(struct dns_worker *w, enum dns_counter c, uint64_t n)
+{
+	/* One writer: a plain load and store, no locked instruction. */
+	uint64_t v = atomic_load_explicit(&w->counters->value[c], memory_order_relaxed);
+
+	atomic_store_explicit(&w->counters->value[c], v + n, memory_order_relaxed);
+}
+
+static inline void dns_count_set(struct dns_worker *w, enum dns_counter c, uint64_t v)
+{
+	atomic_store_explicit(&w->counters->value[c], v, memory_order_relaxed);
+}
+
+#define dns_count(w, name) dns_count_add((w), DNS_##name, 1)
+
+/* --- worker.c ------------------------------------------------------------------------------------------------ */
+
+int dns_worker_init(struct dns_worker *w, const struct options *o,
+		    const struct msg_start_dns *start, struct tables *tables,
+		    struct dns_counters *counters) _must_check_;
+void dns_worker_done(struct dns_worker *w);
+void dns_worker_turn(struct dns_worker *w, int timeout_ms);
+int dns_worker_watch(struct dns_worker *w, struct source *s, uint32_t events) _must_check_;
+void dns_worker_unwatch(struct dns_worker *w, struct source *s); /* and close */
+/*
+ * The data of this batch: data.snapshot is this batch's from here on (NULL: it cannot be had, and who asks is answered SERVFAIL), until
+ * the batch ends. Cheap when called again.
+ */
+void dns_worker_data(struct dns_worker *w);
+/* The view of a router: one more reference. NULL: no memory. */
+struct served *served_get(struct dns_worker *w, uint32_t router);
+void served_put(struct dns_worker *w, struct served *s); /* NULL is fine */
+
+/*
+ * One query, from its octets to what becomes of it: answered into out, dropped (0), or taken by forward.c, transfer or update, which
+ * answer later (0). Counts. out has cap octets and may be query.
+ */
+size_t dns_worker_query(struct dns_worker *w, struct served *s, const struct from *from,
+			bool is_tcp, const uint8_t *query, size_t len, uint8_t *out, size_t cap);
+
+/* --- later.c ------------------------------------------------------------------------------------------------- */
+
+/* Copies all. NULL: too many are waiting, in all or of this source, or no memory; counted, and the query is to be dropped. */
+struct later *later_new(struct dns_worker *w, struct served *s, const struct from *from,
+			const struct dns_client *client, const uint8_t *query, size_t len);
+/* Send the answer, counted by l->client; by TCP in the order in which answers come. l is freed. */
+void later_answer(struct dns_worker *w, struct later *l, const uint8_t *answer, size_t len);
+/* The query is answered with an error and no records. l is freed. */
+void later_fail(struct dns_worker *w, struct later *l, enum dns_rcode rcode, enum dns_ede ede);
+void later_drop(struct dns_worker *w, struct later *l);
+
+/* --- udp.c, tcp.c -------------------------------------------------------------------------------------------- */
+
+/* fd is taken. -errno: not served, fd closed. */
+int dns_socket_open(struct dns_worker *w, const struct msg_endpoint *at, bool is_tcp, int fd)
+	_must_check_;
+void dns_socket_close(struct dns_worker *w, const struct msg_endpoint *at, bool is_tcp);
+void dns_socket_put(struct dns_worker *w, struct dns_socket *s); /* a reference less */
+void udp_ready(struct dns_worker *w, struct source *s, uint32_t events);
+void udp_send(struct dns_worker *w, const struct from *from, const uint8_t *answer, size_t len);
+
+int tcps_init(struct dns_worker *w) _must_check_;
+void tcps_done(struct dns_worker *w);
+void tcps_accept(struct dns_worker *w, struct source *s, uint32_t events);
+void tcps_timer(struct dns_worker *w, struct timer *t);
+/* Every connection that came by this socket ends. */
+void tcps_close_of(struct dns_worker *w, const struct dns_socket *s);
+void tcp_ref(struct tcp *c);
+void tcp_put(struct dns_worker *w, struct tcp *c);
+/* One message, its length before it. False: the connection is gone, or takes no more. */
+bool tcp_send(struct dns_worker *w, struct tcp *c, const uint8_t *message, size_t len);
+/*
+ * A stream of messages that are made as the connection takes them (a transfer): `more` writes the next one, 0 at the end, which it is told
+ * only then or by `end`. Nothing else is sent on the connection meanwhile. False: it has one already.
+ */
+struct tcp_stream {
+	size_t (*more)(struct dns_worker *w, struct tcp_stream *s, uint8_t *out, size_t cap);
+	void (*end)(struct dns_worker *w,
+		    struct tcp_stream *s); /* finished, or the connection is gone */
+};
+bool tcp_stream(struct dns_worker *w, struct tcp *c, struct tcp_stream *s);
+
+/* --- forward.c ------------------------------------------------------------------------------------------------- */
+
+int forwards_init(struct dns_worker *w) _must_check_;
+void forwards_done(struct dns_worker *w);
+/*
+ * dns_answer() said DNS_FORWARD or DNS_FORWARD_TARGET: take it over. `partial`, len octets: for FORWARD_TARGET, what was written. It always
+ * is answered, now or later (SERVFAIL, dropped if too many wait).
+ */
+void forward_take(struct dns_worker *w, struct served *s, const struct from *from,
+		  const struct dns_client *client, const uint8_t *query, size_t query_len,
+		  const uint8_t *partial, size_t len);
+/* A socket in the namespace of a router, to ask with; fd is taken. And: it is no more. */
+void forward_socket(struct dns_worker *w, const struct msg_endpoint *at, int fd);
+void forward_socket_gone(struct dns_worker *w, const struct msg_endpoint *at);
+void forward_timer(struct dns_worker *w, struct timer *t);
+
+/* --- transfer.c, update.c ------------------------------------------------------------------------------------ */
+
+int slow_init(struct dns_worker *w) _must_check_;
+void slow_done(struct dns_worker *w);
+/*
+ * dns_answer() said DNS_SLOW: a transfer, NOTIFY, UPDATE, or anything signed. Answers into out, or returns 0 and answers later, or
+ * never.
+ */
+size_t slow_take(struct dns_worker *w, struct served *s, const struct from *from,
+		 struct dns_client *client, const uint8_t *query, size_t len, uint8_t *out,
+		 size_t cap);
+/* Control answered, or is gone (NULL): then what waits for it is answered SERVFAIL. */
+void update_done(struct dns_worker *w, const struct msg_updated *m);
+void update_timer(struct dns_worker *w, struct timer *t);
