@@ -15,12 +15,12 @@ from netd_world import apply, at, attempt, connect, group, host, in_world, lan, 
 class Netd:
     """The role in its sandbox, driven by netd_drive."""
 
-    def __init__(self):
+    def __init__(self, n_dns=0):
         self.folder = "/run/drive"
         os.mkdir(self.folder)
         self.log = open(self.folder + "/log", "w+", encoding="utf-8")
         # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([os.path.join(os.path.dirname(ONCE), "netd_drive"), PREFIX, self.folder], text=True,
+        self.process = subprocess.Popen([os.path.join(os.path.dirname(ONCE), "netd_drive"), PREFIX, self.folder, str(n_dns)], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=1)
         assert self.answer()[-1].startswith("ack"), self.said()
 
