@@ -254,8 +254,20 @@ void ask_answered(struct dns_worker *w, struct ask *a, uint8_t server, const str
 
 void waiter_fail(struct dns_worker *w, struct waiter *x, enum dns_rcode rcode, enum dns_ede ede)
 {
+	struct later *l = x->later;
+	const size_t end = l->client.query.question_end;
+	uint8_t *out = w->forwards->out;
+	size_t n;
+
 	list_remove(&x->node);
-	later_fail(w, x->later, rcode, ede);
+	memcpy(out, l->query, end);
+	memset(out + 2, 0, 2);
+	memset(out + 6, 0, 6);
+	n = dns_answer_finish(&l->client, rcode, ede, out, end, DNS_MESSAGE_MAX);
+	if (n > 0)
+		later_answer(w, l, out, n);
+	else
+		later_drop(w, l);
 	waiter_free(x);
 }
 
