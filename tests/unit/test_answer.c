@@ -153,7 +153,7 @@ static void expect_text(knot_section_t section, uint16_t i, const char *text)
 	assert_string_equal(rig_text(&a, section, i), text);
 }
 
-#define SOA "ns.example.org. hostmaster.example.org. 7 3600 600 604800 30"
+#define SOA "ns.example.org. hostmaster.example.org. 7 60 30 604800 30"
 
 static void test_data_and_negatives(void **state)
 {
