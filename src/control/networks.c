@@ -40,7 +40,7 @@ static int load_one(const struct store_object *o, void *arg)
 
 static int landscape_of(const struct options *o, struct landscape **ret_landscape, struct err *e)
 {
-	struct addr taken[LISTENERS_MAX];
+	struct addr taken[LISTENERS_MAX], public[PUBLIC_MAX];
 	size_t n = 0;
 	int r = landscape_new(ret_landscape, e);
 
@@ -49,6 +49,9 @@ static int landscape_of(const struct options *o, struct landscape **ret_landscap
 			taken[n++] = o->listen[i].addr;
 	if (r == 0)
 		r = landscape_set_taken(*ret_landscape, taken, n, e);
+	if (r == 0)
+		r = landscape_set_public(*ret_landscape, public,
+					 options_public_addresses(o, public), e);
 	if (r == 0)
 		r = landscape_set_pool(*ret_landscape, o->public_pool, o->n_public_pool, e);
 	return r;

@@ -245,6 +245,9 @@ static json_t *declared_status(const struct request *r, const struct object *o)
 	case OBJECT_HOST:
 		host_status(r->control, o, status);
 		break;
+	case OBJECT_ZONE:
+		zone_status(r, o, status);
+		break;
 	default:
 		break;
 	}
@@ -258,7 +261,7 @@ json_t *object_status(const struct request *r, const struct store_object *o,
 	const struct landscape *l = r->control->landscape;
 	enum object_kind kind = object_kind_find(o->kind);
 	const struct object *declared = NULL;
-	json_t *status, *endpoints;
+	json_t *status, *endpoints, *zone;
 
 	if (l && kind != OBJECT_KIND_COUNT)
 		declared = landscape_find(l, kind, o->name);
@@ -271,5 +274,8 @@ json_t *object_status(const struct request *r, const struct store_object *o,
 	if (declared)
 		cluster_each_endpoint(declared, endpoint_render, endpoints);
 	json_object_set_new(status, "endpoints", endpoints);
+	zone = declared ? cluster_zone_render(r, declared) : NULL;
+	if (zone)
+		json_object_set_new(status, "zone", zone);
 	return status;
 }
