@@ -157,7 +157,7 @@ static const struct command commands[] = {
 	}, {
 		.name = "status", .group = LOOK, .words = "", .also = "health ping stat top",
 		.summary = "Is the daemon well, and does every gate enforce the last change",
-		.about = "One line that says it, then the gates one by one.",
+		.about = "One line that says it, then the gates and the name server processes one by one.",
 		.examples = "  postern status\n  watch -n1 postern status\n",
 		.run = status_run,
 	}, {

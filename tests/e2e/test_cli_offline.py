@@ -274,6 +274,17 @@ def test_apply_not_yet_enforced_exits_8(cli, api, tmp_path, output):
         assert json.loads(r.stdout)["operation"]["waitingFor"] == [1]
 
 
+@pytest.mark.parametrize("gates, dns, text", [
+    ([], [1], "not yet enforced: waiting for name server process 1; see:"),
+    ([0], [0, 1], "not yet enforced: waiting for gate 0 and for name server processes 0, 1; see:"),
+])
+def test_apply_that_name_servers_do_not_answer_by_exits_8(cli, api, tmp_path, gates, dns, text):
+    op = operation(status="in-progress", enforcedMs=None, waitingFor=gates, waitingForDns=dns)
+    api.on("POST", "/v1/apply", result({"name": "prod", "action": "update"}, op=op), 202)
+    r = cli("apply", "-f", write(tmp_path, "p.json", DOCUMENT))
+    assert r.returncode == 8 and text in r.stdout
+
+
 @pytest.mark.parametrize("waiting, netd, text", [
     ([], {"state": "behind", "reason": ""}, "not yet enforced: waiting for netd, which is behind; see:"),
     ([], {"state": "behind", "reason": "", "done": 3, "total": 40}, "netd, which is behind (3 of 40 routers done); see:"),

@@ -172,7 +172,8 @@ def test_status_of_every_kind(postern, landscape):
     assert status("subnets/private-a") == {"hosts": 1, "freeAddresses": 256 - 5 - 2,
                                            "usedBy": ["cluster/private", "host/web"]}
     assert status("hosts/web") == {"network": "shop", "namespace": status("hosts/web")["namespace"],
-                                   "addresses": ["10.0.1.9"], "publicAddresses": [], "usedBy": []}
+                                   "addresses": ["10.0.1.9"], "publicAddresses": [], "resolvers": ["10.0.1.2"],
+                                   "usedBy": []}
     assert os.path.basename(status("hosts/web")["namespace"]).endswith(".host.web")
     assert status("public-addresses/nat-address") == {"usedBy": ["nat-gateway/nat"]}
     assert status("clusters/private")["endpoints"] == [
