@@ -248,9 +248,8 @@ static inline void up_must_tcp(int i, struct asked_query *q)
 	run();
 	ups[i].conn = accept4(ups[i].tcp, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(ups[i].conn >= 0);
-	assert_int_equal(setsockopt(ups[i].conn, SOL_SOCKET, SO_RCVTIMEO, &patience,
-				    sizeof(patience)),
-			 0);
+	assert_int_equal(
+		setsockopt(ups[i].conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
 	p.fd = ups[i].conn;
 	for (int n = 0; n < 2000 && poll(&p, 1, 10) == 0; n++)
 		run();
@@ -312,10 +311,12 @@ static inline void cname_rr(const char *owner, const char *value)
 
 static inline void soa_rr(const char *owner)
 {
-	static const uint8_t data[] = "\2ns\4test\0\2me\4test\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0";
+	static const uint8_t data[] =
+		"\2ns\4test\0\2me\4test\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0";
 	uint8_t *p = said.p + said.len;
 	const size_t n = naive_name(owner, NULL, p);
-	const size_t len = sizeof(data); /* the last octet of the minimum is the string's own zero */
+	const size_t len =
+		sizeof(data); /* the last octet of the minimum is the string's own zero */
 
 	memcpy(p + n, "\0\6\0\1\0\0\0\36\0", 9);
 	p[n + 9] = (uint8_t)len;
@@ -326,9 +327,9 @@ static inline void soa_rr(const char *owner)
 
 static inline void send_from(int fd, const struct asked_query *q)
 {
-	assert_int_equal(sendto(fd, said.p, said.len, 0, (const struct sockaddr *)&q->from,
-				sizeof(q->from)),
-			 said.len);
+	assert_int_equal(
+		sendto(fd, said.p, said.len, 0, (const struct sockaddr *)&q->from, sizeof(q->from)),
+		said.len);
 	run();
 }
 
