@@ -40,6 +40,7 @@
 
 #include "tables/tables.h"
 #include "wire/rdata.h"
+#include "wire/tsig.h"
 
 #define ZONE_HEADER_BYTES  64
 #define ZONE_KEY_BYTES	   16
@@ -198,11 +199,8 @@ static inline bool view_has_depth(const struct view_config *c, unsigned labels)
 
 /* --- keys, RFC 8945 ------------------------------------------------------------------------------------------ */
 
-#define TSIG_SECRET_MAX	  64
 #define ZONE_KEY_TRANSFER 1u
 #define ZONE_KEY_UPDATE	  2u
-
-enum tsig_algorithm { TSIG_HMAC_SHA256, TSIG_HMAC_SHA384, TSIG_HMAC_SHA512, TSIG_ALGORITHM_COUNT };
 
 /* What the bearer of a key may do with one zone. Table "zone_key", by zone id and key name. */
 struct zone_key {
