@@ -17,7 +17,8 @@
  *
  * What is in a VIEW_DECLARED or VIEW_SYSTEM zone is the same wherever it is seen, so that it can be made once for all views; a
  * VIEW_NAME zone is special to its view. A view has no domain twice but that a VIEW_NAME zone may have the domain of one of the
- * others, which is asked, then: what a user declares hides what the system makes.
+ * others, which is asked, then: what a user declares hides what the system makes; and that several may be denied the same private name on
+ * the internet. Where a private name is another cluster's public name, the latter is asked.
  *
  * Where the names of a cluster lead. "placements" are its addresses while private.enabled, an "endpoint" is an approved private
  * endpoint with `dns`:
