@@ -144,7 +144,7 @@ class Posternd:
             a += ["--listen", l]
         if self.separate_users:
             for option, uid in (("--user-control", "2147480001"), ("--user-gate", "2147480002"),
-                                ("--user-netd", "2147480003")):
+                                ("--user-netd", "2147480003"), ("--user-dns", "2147480004")):
                 a += [] if option in self.options else [option, uid]
         else:
             a += ["--no-separate-users", "--sandbox", "best-effort"]
@@ -218,8 +218,8 @@ class Posternd:
         return ""
 
     def children(self):
-        """Process ids by role: {"control": [..], "gate": [..]}"""
-        found = {"control": [], "gate": []}
+        """Process ids by role: {"control": [..], "gate": [..], "dns": [..]}"""
+        found = {"control": [], "gate": [], "dns": []}
         for entry in os.listdir("/proc"):
             if not entry.isdigit():
                 continue
