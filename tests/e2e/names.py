@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests of names share: a daemon that answers on the internet too, documents, name servers as clients see them, and made-up ones."""
 import contextlib
+import errno
 import json
 import select
 import socket
@@ -21,6 +22,7 @@ from networks import Networks, doc
 
 EVERYWHERE = "168.63.129.16"  # a resolver address of every network
 PORT = 53
+NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM)
 
 
 def zone(name, domain, records=(), public=False, **fields):
@@ -119,11 +121,15 @@ class Server:
         return s
 
     def send(self, wire, tcp=False):
-        """The octets that come back, or None if nothing does: silence, refused, closed."""
-        with contextlib.suppress(socket.timeout, ConnectionError), self.socket(tcp) as s:
-            s.sendall(framed(wire) if tcp else wire)
-            return recv_message(s) if tcp else s.recv(65535)
-        return None
+        """The octets that come back, or None if nothing does: silence, refused, closed, no route."""
+        try:
+            with self.socket(tcp) as s:
+                s.sendall(framed(wire) if tcp else wire)
+                return recv_message(s) if tcp else s.recv(65535)
+        except OSError as e:
+            if isinstance(e, (socket.timeout, ConnectionError)) or e.errno in NO_WAY:
+                return None
+            raise
 
     def ask(self, name, type_="A", tcp=False, **kw):
         q = query(name, type_, **kw)
@@ -201,6 +207,8 @@ class Upstream:
         with contextlib.suppress(OSError):
             while True:
                 wire, client = self.udp.recvfrom(4096)
+                if client is None:  # closed
+                    return
                 threading.Thread(target=self._answer_udp, args=(wire, client), daemon=True).start()
 
     def _answer_udp(self, wire, client):
