@@ -169,11 +169,11 @@ class Posternd:
         return self
 
     def is_up(self):
-        """Control answers, and every gate and name server process goes by what control holds."""
+        """Control answers, and every gate and name server process enforces what control holds."""
         with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
             s = self.status(timeout=5)
             return s["store"] == "ok" and len(s["gates"]) == self.gates and all(
-                g["state"] == "up" and g["generation"] == s["generation"] for g in s["gates"] + s.get("dns", [])) and s
+                g["state"] == "up" and g["generation"] == s["generation"] for g in s["gates"] + s["dns"]) and s
         return None
 
     def stop(self):
