@@ -290,6 +290,25 @@ def dns_packets():
     yield "resume", b"\xa9" + b"\0\x0c\1\0\0\1" + query(api)[1:]
 
 
+def served():
+    """Datagrams in both views, then all of them in streams: whole, in pieces, half closed, and with what is no query."""
+    packets = {name: data[1:] for name, data in dns_packets() if not name.startswith("resume")}
+    for name, packet in packets.items():
+        if not name[0].isupper() and "." not in name:
+            yield f"udp-{name}", bytes([0 if len(name) % 2 else 2]) + packet
+    stream = b"".join(struct.pack("!H", len(packet)) + packet for packet in packets.values())
+    one = packets["api.org-1"]
+    for step in (0, 1, 2, 7, 31):
+        for how in (1, 3, 5, 7):
+            yield f"tcp-{step}-{how}", bytes([step << 3 | how]) + stream[: 15000 if step in (0, 31) else 800]
+    framed = struct.pack("!H", len(one)) + one
+    yield "tcp-empty", b"\5" + framed + b"\0\0" + framed
+    yield "tcp-short", b"\5" + framed + b"\0\5hello" + framed
+    yield "tcp-long", b"\5\xff\xff" + one
+    yield "tcp-response", b"\1" + framed[:4] + b"\x80" + framed[5:] + framed
+    yield "tcp-nothing", b"\5"
+
+
 def main():
     top = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     seeds_of = {
@@ -298,6 +317,7 @@ def main():
         "network_record": network_records(),
         "document": documents(),
         "dns": dns_packets(),
+        "dns_serve": served(),
     }
     for codec, seeds in seeds_of.items():
         folder = top / codec
