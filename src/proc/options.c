@@ -56,7 +56,8 @@ const struct option_row option_table[] = {
 	 "server that is asked for names that are not ours, for networks that name no servers of their own; default: "
 	 "none, such names are refused"},
 	{"dns", "N", "0", option_set_number, F(dns), 0, DNS_MAX, 0,
-	 "name server processes; 0: one per core that the daemon may use"},
+	 "name server processes; 0: one per core that the daemon may use. There are none where there are neither "
+	 "networks nor --dns-listen"},
 	{"dns-rate", "N", "100", option_set_number, F(dns_rate), 0, 1000000, 0,
 	 "answers a second that are alike, to a /24 or /56 of the internet without a cookie; 0: not limited"},
 	{"networks", "on|off", "on", option_set_choice, F(networks), 0, 0, 0,
@@ -81,9 +82,9 @@ const struct option_row option_table[] = {
 	{"user-gate", "NAME|UID", "postern-gate", option_set_text, F(user_gate), 0, 32, 0,
 	 "user of the gates"},
 	{"user-dns", "NAME|UID", "postern-dns", option_set_text, F(user_dns), 0, 32, 0,
-	 "user of the name server processes"},
+	 "user of the name server processes; not needed where there are none"},
 	{"user-netd", "NAME|UID", "postern-netd", option_set_text, F(user_netd), 0, 32, 0,
-	 "user of netd, which makes the networks"},
+	 "user of netd, which makes the networks; not needed where these are off"},
 	{"log-format", "text|json", "text", option_set_choice, F(log_format), 0, 0, 0,
 	 "log lines on standard error, for people or for programs"},
 	{"log-level", "debug|info|warn|error", "info", option_set_choice, F(log_level), 0, 0, 0,
@@ -383,6 +384,35 @@ static int from_parent(int argc, char **argv, struct options *o, struct err *e)
 	return 0;
 }
 
+/* 127.0.0.0/8 and ::1: whoever listens on a wildcard listens there. */
+static bool is_loopback(const struct addr *a)
+{
+	return a->family == ADDR_V4 ? a->lo >> 24 == 127 : !a->hi && a->lo == 1;
+}
+
+static int dns_loop_check(const struct options *o, struct err *e)
+{
+	for (size_t i = 0; i < o->n_dns_forward; i++) {
+		const struct endpoint *f = &o->dns_forward[i];
+
+		for (size_t k = 0; k < o->n_dns_listen; k++) {
+			const struct endpoint *l = &o->dns_listen[k];
+			char server[ENDPOINT_TEXT_MAX], listener[ENDPOINT_TEXT_MAX];
+
+			if (f->port != l->port ||
+			    !(addr_is_equal(&f->addr, &l->addr) ||
+			      (addr_is_wildcard(&l->addr) && is_loopback(&f->addr))))
+				continue;
+			return err_set(e, ERR_USAGE, NULL,
+				       "--dns-forward %s leads to --dns-listen %s: the name server "
+				       "would ask itself",
+				       endpoint_format(&f->addr, f->port, server),
+				       endpoint_format(&l->addr, l->port, listener));
+		}
+	}
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options, struct err *e)
 {
 	_cleanup_free_ struct options *o = calloc(1, sizeof *o);
@@ -409,6 +439,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 		ret = config_apply(config, o, e);
 	if (!ret)
 		ret = apply(argc, argv, o, e);
+	if (!ret)
+		ret = dns_loop_check(o, e);
 out:
 	if (!ret)
 		memcpy(ret_options, o, sizeof *o);

@@ -5,8 +5,9 @@
  *
  *	table        key                                    value
  *	zone         u32 zone id                            zone blob: the zone as it is answered from, in place
- *	view         u32 router id, domain in wire form,    u32 zone id, u32 flags: the zone is linked to the router
+ *	view         u32 router id, domain in wire form,    which zones are linked to the router under this domain
  *	             folded
+ *	linked       u32 router id, u32 owner id            the domains of the owner's links, for the writer
  *	view_config  u32 router id                          label counts of the linked domains, flags, forwarders
  *
  * A zone blob, host byte order, nothing aligned:
@@ -39,6 +40,7 @@
 
 #include "tables/tables.h"
 #include "wire/rdata.h"
+#include "wire/tsig.h"
 
 #define ZONE_HEADER_BYTES  64
 #define ZONE_KEY_BYTES	   16
@@ -123,6 +125,9 @@ bool zone_soa(const struct zone *z, struct zone_rrset *ret_set);
 typedef int zone_node_fn(const uint8_t *relative, size_t len, const struct zone_node *node,
 			 void *arg);
 int zone_each(const struct zone *z, zone_node_fn *fn, void *arg) _must_check_;
+/* The same, a step at a time: 1 and the node at *slot or behind it, which is moved on; 0: there are no more; -ERR_UNAVAILABLE. */
+int zone_next(const struct zone *z, uint32_t *slot, const uint8_t **ret_relative, size_t *ret_len,
+	      struct zone_node *ret_node) _must_check_;
 
 /*
  * The records of a set, one after another: data and TTL of the one at *at, which is moved on. False at the end, or if they do not add up.
@@ -144,7 +149,24 @@ bool zone_rrset_next(const struct zone_rrset *set, size_t *at, struct zone_rdata
  * No view: domains of private zones that may be named to one who asks for them where they are not linked ("zone not linked to
  * this network"). The zone id there is of no use.
  */
-#define VIEW_TOLD	  UINT32_MAX
+#define VIEW_TOLD UINT32_MAX
+
+/*
+ * A domain may be linked to several zones in a view. The one of the lowest rank is asked, of equal ranks that of the owner with the lowest id:
+ * what somebody declares hides what is made for a cluster, and the public names of clusters hide the private names of others.
+ */
+enum view_rank {
+	VIEW_RANK_ZONE, /* the same in every view: a declared zone, or the system's of a cluster */
+	VIEW_RANK_NAME, /* of this view: a public name of a cluster */
+	VIEW_RANK_PRIVATE_NAME, /* and its private name */
+	VIEW_RANK_LAST = VIEW_RANK_PRIVATE_NAME
+};
+
+/* Ids of zones that are of one view, and go when their link goes. Others are ids of declared objects. */
+#define ZONE_NAME_FIRST 0x80000000u
+#define ZONE_NAME_LAST	0xfffffffeu
+/* In VIEW_TOLD, where zones are of no use. */
+#define ZONE_NAME_TOLD	  0xffffffffu
 
 #define VIEW_SERVERS_MAX  8
 #define VIEW_FORWARDS_MAX 64
@@ -180,11 +202,8 @@ static inline bool view_has_depth(const struct view_config *c, unsigned labels)
 
 /* --- keys, RFC 8945 ------------------------------------------------------------------------------------------ */
 
-#define TSIG_SECRET_MAX	  64
 #define ZONE_KEY_TRANSFER 1u
 #define ZONE_KEY_UPDATE	  2u
-
-enum tsig_algorithm { TSIG_HMAC_SHA256, TSIG_HMAC_SHA384, TSIG_HMAC_SHA512, TSIG_ALGORITHM_COUNT };
 
 /* What the bearer of a key may do with one zone. Table "zone_key", by zone id and key name. */
 struct zone_key {
@@ -233,18 +252,40 @@ int tables_each_link(struct tables_snapshot *s, uint32_t router, tables_link_fn 
  */
 int tables_put_zone(struct tables *t, const struct zone_source *src, bool *ret_changed,
 		    struct err *e) _must_check_;
-int tables_delete_zone(struct tables *t, uint32_t id, struct err *e)
-	_must_check_; /* absent is fine */
+/* And its keys. Absent is fine. */
+int tables_delete_zone(struct tables *t, uint32_t id, struct err *e) _must_check_;
 /*
- * Link and unlink one zone; domain is folded here. The label counts of the view follow; a view that has no config yet gets an empty one. An
- * absent link is deleted without complaint. *ret_changed as above.
+ * Link and unlink one zone that nobody owns, of rank VIEW_RANK_ZONE; domain is folded here. The label counts of the view follow. Unlinking
+ * takes all away that is linked under the domain; nothing is fine. *ret_changed as above.
  */
 int tables_put_link(struct tables *t, uint32_t router, const uint8_t *domain, uint32_t zone,
 		    uint32_t flags, bool *ret_changed, struct err *e) _must_check_;
 int tables_delete_link(struct tables *t, uint32_t router, const uint8_t *domain, bool *ret_changed,
 		       struct err *e) _must_check_;
+/* What an owner has linked in a view. */
+struct view_link {
+	const uint8_t *domain; /* wire form, any case */
+	uint32_t zone;
+	uint32_t flags;
+	enum view_rank rank;
+};
+/*
+ * The links of this owner in this view are now exactly these n. The zone of one that goes is deleted if it was of this view (ZONE_NAME_FIRST).
+ * What other owners have under the same domains stays, so that a name may move from one to another in any order.
+ */
+int tables_put_links(struct tables *t, uint32_t router, uint32_t owner,
+		     const struct view_link *links, size_t n, bool *ret_changed, struct err *e)
+	_must_check_;
+/* The zone to which the owner has linked that domain with that rank, asked or not. 0: none. */
+int tables_find_link(struct tables *t, uint32_t router, uint32_t owner,
+		     const struct view_link *link, uint32_t *ret_zone, struct err *e) _must_check_;
+/* An id that no zone has; it is taken when a zone is put under it. */
+int tables_new_name_zone(struct tables *t, uint32_t *ret_id, struct err *e) _must_check_;
+int tables_delete_name_zones(struct tables *t, struct err *e) _must_check_; /* all of them */
 /* Everything of v but its depths, which are those of the links. */
 int tables_put_view(struct tables *t, const struct view_config *v, bool *ret_changed, struct err *e)
 	_must_check_;
-/* The config and every link. Absent is fine. */
+/* The config and every link, and the zones of names. Absent is fine. */
 int tables_delete_view(struct tables *t, uint32_t router, struct err *e) _must_check_;
+/* All views at once. Zones that are not of names stay. */
+int tables_clear_views(struct tables *t, struct err *e) _must_check_;

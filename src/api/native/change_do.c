@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What all changes share: query parameters, the answer, waiting for enforcement. */
 #include "api/native/routes.h"
+#include "control/secret.h"
 #include "model/diff.h"
 
 #include <stdlib.h>
@@ -32,19 +33,25 @@ int change_request_take(const struct request *r, struct change_request *ret_req,
 
 json_t *operation_render(const struct control *c, const struct operation *op)
 {
-	uint32_t waiting[GATES_MAX];
-	uint32_t n = op->is_done ? 0 : control_waiting_for(c, op->revision, waiting);
+	struct operation_waiting w = {0};
 
-	bool netd = !op->is_done && netd_is_awaited(&c->netd, op->revision);
-
-	return operation_json(op, waiting, n, netd ? netd_waiting_json(&c->netd) : NULL);
+	if (!op->is_done) {
+		w.n_gates = control_waiting_for(&c->gates, op->revision, w.gates);
+		w.n_dns = control_waiting_for(&c->dns, op->revision, w.dns);
+		if (netd_is_awaited(&c->netd, op->revision))
+			w.netd = netd_waiting_json(&c->netd);
+	}
+	return operation_json(op, &w);
 }
 
 static json_t *item_render(const struct change_item *item)
 {
-	json_t *diff = item->action == ITEM_UNCHANGED ? json_array()
-						      : document_diff(item->before, item->after);
+	json_t *before, *after, *diff;
 
+	secret_mask(item, &before, &after);
+	diff = item->action == ITEM_UNCHANGED ? json_array() : document_diff(before, after);
+	json_decref(before);
+	json_decref(after);
 	return json_pack("{s:s, s:s, s:s, s:o}", "kind", item->kind->name, "name", item->name,
 			 "action", change_action_text(item), "diff", diff);
 }
