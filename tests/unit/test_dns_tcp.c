@@ -551,6 +551,10 @@ static void test_idle_ones_end(void **state)
 	assert_ended(a);
 	assert_ended(slow);
 	assert_int_equal(worker.tcps->n, 1);
+	/* Nor once more, as long as it is us who lets it wait. */
+	age_all(&worker.tcps->busy);
+	tcps_timer(&worker, &worker.tcps->timer);
+	assert_int_equal(worker.tcps->n, 1);
 	pay(l);
 	assert_failed(b, 1);
 	assert_open(b);
