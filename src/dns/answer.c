@@ -379,14 +379,15 @@ static enum dns_kind kind_of(enum dns_rcode rcode, bool has_answers)
 	return has_answers ? DNS_KIND_DATA : DNS_KIND_NODATA;
 }
 
-size_t dns_answer_finish(struct dns_client *client, enum dns_rcode rcode, uint8_t *out, size_t at,
-			 size_t cap)
+size_t dns_answer_finish(struct dns_client *client, enum dns_rcode rcode, enum dns_ede ede,
+			 uint8_t *out, size_t at, size_t cap)
 {
 	struct work w;
 
 	if (!begin(&w, client, out, cap))
 		return 0;
 	w.r.rcode = (uint16_t)rcode;
+	w.r.ede = ede;
 	/* Whose name the question's is, says the AA of what is there already. */
 	w.r.is_authoritative = out[2] & DNS_AA;
 	w.r.is_recursive = true;

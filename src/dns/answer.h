@@ -92,8 +92,8 @@ size_t dns_answer_resume(struct dns_view *v, struct dns_client *client, uint8_t 
  * The end of an answer that others gave: out holds header, question, and behind it ANCOUNT and NSCOUNT records up to `at`. It gets rcode, flags and OPT
  * as for client->query; what is longer than the client takes becomes TC and no records. Returns the length.
  */
-size_t dns_answer_finish(struct dns_client *client, enum dns_rcode rcode, uint8_t *out, size_t at,
-			 size_t cap);
+size_t dns_answer_finish(struct dns_client *client, enum dns_rcode rcode, enum dns_ede ede,
+			 uint8_t *out, size_t at, size_t cap);
 /* An answer without records to client->query, for who took a query and cannot answer it. query: the octets that came, may be out. */
 size_t dns_answer_error(struct dns_client *client, enum dns_rcode rcode, enum dns_ede ede,
 			const uint8_t *query, uint8_t *out, size_t cap);

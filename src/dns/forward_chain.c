@@ -69,8 +69,8 @@ static void finish(struct chain *c, enum dns_rcode rcode, unsigned authorities)
 	uint8_t *out = c->copy.out;
 
 	be16_put(out + 8, authorities);
-	tell(c, dns_answer_finish(c->client, rcode, out, c->copy.is_full ? SIZE_MAX : c->copy.at,
-				  c->copy.cap));
+	tell(c, dns_answer_finish(c->client, rcode, EDE_NONE, out,
+				  c->copy.is_full ? SIZE_MAX : c->copy.at, c->copy.cap));
 }
 
 /* What was copied is of the answer section. */

@@ -104,7 +104,7 @@ bool view_shared_zone(const struct object *owner, struct view_zone *ret_zone,
 
 /* --- what a transaction may have changed; until commit or abort ------------------------------------------- */
 
-/* Zones (OBJECT_ZONE) and clusters (their system zones) whose content may be another. Each once; the body is NULL if it is gone. */
+/* Zones (OBJECT_ZONE) and clusters (their system zones) whose content, or keys, may be another. Each once; the body is NULL if it is gone. */
 int landscape_each_zone_touched(const struct landscape *l, object_fn *fn, void *arg);
 /*
  * Pairs of a view and an owner, of whose zones in the view something may have changed: view_each_zone_of() says what they are now.

@@ -297,11 +297,14 @@ static void print_cluster(const struct term *t, const json_t *o)
 /* A kind without a view of its own: the document as it was declared. */
 static void print_document(const struct term *t, const json_t *o)
 {
+	const struct kind *kind = kind_find(field_text(o, "kind", ""));
 	json_t *rest = json_deep_copy(field(o, "document"));
 	_cleanup_free_ char *yaml = NULL;
 
 	json_object_del(rest, "kind");
 	json_object_del(rest, "name");
+	if (kind && kind->secret && json_object_get(rest, kind->secret))
+		json_object_set_new(rest, kind->secret, json_string("(see get -o yaml)"));
 	yaml = json_object_size(rest) ? document_to_yaml(rest) : NULL;
 	if (yaml) {
 		term_print(t, TONE_BOLD, "Document:");

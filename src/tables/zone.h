@@ -40,6 +40,7 @@
 
 #include "tables/tables.h"
 #include "wire/rdata.h"
+#include "wire/tsig.h"
 
 #define ZONE_HEADER_BYTES  64
 #define ZONE_KEY_BYTES	   16
@@ -124,6 +125,9 @@ bool zone_soa(const struct zone *z, struct zone_rrset *ret_set);
 typedef int zone_node_fn(const uint8_t *relative, size_t len, const struct zone_node *node,
 			 void *arg);
 int zone_each(const struct zone *z, zone_node_fn *fn, void *arg) _must_check_;
+/* The same, a step at a time: 1 and the node at *slot or behind it, which is moved on; 0: there are no more; -ERR_UNAVAILABLE. */
+int zone_next(const struct zone *z, uint32_t *slot, const uint8_t **ret_relative, size_t *ret_len,
+	      struct zone_node *ret_node) _must_check_;
 
 /*
  * The records of a set, one after another: data and TTL of the one at *at, which is moved on. False at the end, or if they do not add up.
@@ -198,11 +202,8 @@ static inline bool view_has_depth(const struct view_config *c, unsigned labels)
 
 /* --- keys, RFC 8945 ------------------------------------------------------------------------------------------ */
 
-#define TSIG_SECRET_MAX	  64
 #define ZONE_KEY_TRANSFER 1u
 #define ZONE_KEY_UPDATE	  2u
-
-enum tsig_algorithm { TSIG_HMAC_SHA256, TSIG_HMAC_SHA384, TSIG_HMAC_SHA512, TSIG_ALGORITHM_COUNT };
 
 /* What the bearer of a key may do with one zone. Table "zone_key", by zone id and key name. */
 struct zone_key {

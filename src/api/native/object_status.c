@@ -183,14 +183,17 @@ static void host_status(const struct control *c, const struct object *o, json_t 
 	const struct public_address *p =
 		h->public_address ? object_public_address(h->public_address) : NULL;
 	const struct object *router = object_router(o);
+	struct addr resolvers[FAMILIES] = {0};
 	char path[NAMESPACE_PATH_MAX];
 
+	(void)control_host_resolvers(o, resolvers);
 	json_object_set_new(status, router->kind == OBJECT_SITE ? "site" : "network",
 			    json_string(router->name));
 	if (control_host_namespace(c, o, path))
 		json_object_set_new(status, "namespace", json_string(path));
 	json_object_set_new(status, "addresses", addresses_render(h->addresses));
 	json_object_set_new(status, "publicAddresses", addresses_render(p ? p->addresses : NULL));
+	json_object_set_new(status, "resolvers", addresses_render(resolvers));
 }
 
 /* --- all -------------------------------------------------------------------------------------------------- */
