@@ -412,7 +412,7 @@ static int turn_wait(const struct dns_worker *w, int timeout_ms)
 
 	if (w->stopping || tcps_has_more(w))
 		return 0;
-	if (w->bell && (wait < 0 || wait > UNTOLD_MS))
+	if (w->bell && w->tables && (wait < 0 || wait > UNTOLD_MS))
 		wait = UNTOLD_MS;
 	if (timeout_ms >= 0 && (wait < 0 || wait > timeout_ms))
 		wait = timeout_ms;
@@ -438,7 +438,7 @@ void dns_worker_turn(struct dns_worker *w, int timeout_ms)
 	timers_run(&w->timers, w->now_ms, timer_fired, w);
 	tcps_run(w);
 	dns_worker_data_end(w);
-	if (w->bell)
+	if (w->bell && w->tables)
 		dns_link_acknowledge(w);
 	tcps_reap(w);
 	dns_sockets_reap(w);

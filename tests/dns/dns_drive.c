@@ -308,7 +308,7 @@ static void bell(void)
 	for (uint32_t i = 0; i < n_processes; i++)
 		must(msg_send_body(processes[i].control, MSG_BELL_D, &at), "bell", NULL);
 	for (uint32_t i = 0; i < n_processes; i++) {
-		const struct msg_ack_dns *ack = msg.body;
+		const struct msg_ack_dns *ack;
 
 		do
 			wait_for(&processes[i], MSG_ACK_D);

@@ -707,7 +707,10 @@ static void test_ten_thousand_idle(void **state)
 		idle_clients(until[0]);
 	}
 	close(until[0]);
-	UNTIL(COUNT(tcp_accepted_total) == IDLE_EACH * IDLE_SOURCES);
+	for (int i = 0; i < 100000 && COUNT(tcp_accepted_total) < IDLE_EACH * IDLE_SOURCES; i++) {
+		dns_worker_turn(&worker, 1);
+		timer_cancel(&worker.tcps->timer); /* however long it takes, they are not old */
+	}
 	assert_int_equal(worker.tcps->n, IDLE_EACH * IDLE_SOURCES);
 	assert_int_equal(worker.tcps->kept, 0);
 	fd = connected(&here);
