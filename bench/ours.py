@@ -13,7 +13,7 @@ import policy
 
 APPLY_WAIT = 60
 # No accounts of these numbers need exist: the roles only have to be somebody else.
-USERS = ["--user-control", "2147480001", "--user-gate", "2147480002", "--user-netd", "2147480003"]
+USERS = ["--user-control", "2147480001", "--user-gate", "2147480002", "--user-netd", "2147480003", "--user-dns", "2147480004"]
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -30,6 +30,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Postern:
     name = "postern"
     port = 8100
+    extra = ()  # options
 
     def __init__(self, folder, build, clusters, workers=1, pinned=True):
         self.folder = pathlib.Path(folder) / self.name
@@ -46,7 +47,7 @@ class Postern:
     def launch(self):
         """Start the daemon with whatever its state directory holds, not waiting for anything."""
         command = [str(self.binary), "--listen", self.address, "--state-dir", str(self.folder / "state"),
-                   "--socket", str(self.socket), "--gates", str(self.workers)] + USERS
+                   "--socket", str(self.socket), "--gates", str(self.workers), *self.extra] + USERS
         if self.pinned and self.workers == 1:
             command = ["taskset", "-c", str(lab.cpus()[1])] + command
         with open(self.folder / "log", "a") as log:

@@ -15,7 +15,8 @@ run="iproute2 nftables openssl ca-certificates"
 test="libcmocka-dev libknot-dev python3 python3-pytest python3-yaml curl strace util-linux procps mandoc
 	bash-completion git"
 lint="clang clang-format-14 clang-tidy cppcheck pmccabe shellcheck mandoc git"
-bench="haproxy nginx-light libnginx-mod-stream strace python3 util-linux"
+bench="haproxy nginx-light libnginx-mod-stream strace python3 util-linux
+	knot nsd bind9 bind9-dnsutils unbound dnsperf"
 fuzz="clang libclang-rt-14-dev"
 
 want=""
