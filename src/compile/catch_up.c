@@ -2,11 +2,11 @@
 /*
  * Tables that are behind the store, because the process ended between the store's commit and the tables': the history
  * says what is missing. Of each cluster only the newest change counts; what it was before is not looked at, so all its
- * names go and those of the new document come. Routers are made of many objects, so all of them are compiled; what differs is
- * written.
+ * names go and those of the new document come. Routers and views are made of many objects, so all of them are compiled; what differs
+ * is written. Zones keep their serial while they are the same.
  */
 #include "compile/compile_int.h"
-#include "compile/router_int.h"
+#include "compile/names_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,18 +108,28 @@ struct catching {
 	struct compile_outcome *outcome;
 };
 
+static int landscape_compile(struct compile_run *run, const struct landscape *l, struct err *e)
+{
+	int r = names_clear(run, l, e);
+
+	if (r == 0)
+		r = run_mend_routers(run, l, e);
+	return r < 0 ? r : names_all(run, l, e);
+}
+
 static int list_compile(const struct catching *c, const struct missed_list *l, struct err *e)
 {
 	struct compile_bad bad = {0};
 	struct compile_run run;
-	int r = compile_begin(&run, c->tables, store_revision(c->store), c->outcome, e);
+	int r = compile_begin(&run, c->tables, c->landscape, store_revision(c->store), &bad,
+			      c->outcome, e);
 
 	if (r < 0)
 		return r;
 	r = list_put(&run, l, &bad, e);
 	if (r == 0 && c->landscape)
-		r = run_mend_routers(&run, c->landscape, e);
-	return compile_commit(&run, r, store_id(c->store), &bad, c->outcome, e);
+		r = landscape_compile(&run, c->landscape, e);
+	return compile_commit(&run, r, store_id(c->store), c->outcome, e);
 }
 
 static int from_history(const struct catching *c, uint64_t after, struct err *e)

@@ -3,7 +3,7 @@
  * Changes and whole stores to tables, each in one transaction of the tables.
  */
 #include "compile/compile_int.h"
-#include "compile/router_int.h"
+#include "compile/names_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,8 +122,7 @@ static int routers_put(struct compile_run *run, const struct landscape *l,
 }
 
 int compile_commit(struct compile_run *run, int r, const char *store_id,
-		   const struct compile_bad *bad, struct compile_outcome *ret_outcome,
-		   struct err *e)
+		   struct compile_outcome *ret_outcome, struct err *e)
 {
 	if (r == 0)
 		r = run_settle_ids(run, e);
@@ -135,15 +134,18 @@ int compile_commit(struct compile_run *run, int r, const char *store_id,
 		*ret_outcome = (struct compile_outcome){.networks_changed =
 								r == 0 && run->networks_changed};
 	if (r == 0)
-		compile_report_bad(bad, e);
+		compile_report_bad(run->bad, e);
 	run_done(run);
 	return r;
 }
 
-int compile_begin(struct compile_run *run, struct tables *t, uint64_t generation,
-		  struct compile_outcome *ret_outcome, struct err *e)
+int compile_begin(struct compile_run *run, struct tables *t, const struct landscape *l,
+		  uint64_t generation, struct compile_bad *bad, struct compile_outcome *ret_outcome,
+		  struct err *e)
 {
-	*run = (struct compile_run){.tables = t, .generation = generation};
+	*run = (struct compile_run){.tables = t, .generation = generation, .bad = bad};
+	if (l)
+		run->public.addresses = landscape_public(l, &run->public.n);
 	if (ret_outcome)
 		*ret_outcome = (struct compile_outcome){0};
 	return tables_begin(t, e);
@@ -155,14 +157,16 @@ int compile_changes(struct tables *t, const struct landscape *l,
 {
 	struct compile_bad bad = {0};
 	struct compile_run run;
-	int r = compile_begin(&run, t, generation, ret_outcome, e);
+	int r = compile_begin(&run, t, l, generation, &bad, ret_outcome, e);
 
 	if (r < 0)
 		return r;
 	r = clusters_put(&run, changes, n, &bad, e);
 	if (r == 0 && l)
 		r = routers_put(&run, l, changes, n, e);
-	return compile_commit(&run, r, store_id, &bad, ret_outcome, e);
+	if (r == 0 && l)
+		r = names_change(&run, l, changes, n, e);
+	return compile_commit(&run, r, store_id, ret_outcome, e);
 }
 
 struct all {
@@ -184,7 +188,7 @@ int compile_all(struct tables *t, const struct landscape *l, struct store *s,
 {
 	struct all all = {.tables = t, .e = e};
 	struct compile_run run;
-	int r = compile_begin(&run, t, store_revision(s), ret_outcome, e);
+	int r = compile_begin(&run, t, l, store_revision(s), &all.bad, ret_outcome, e);
 
 	if (r < 0)
 		return r;
@@ -195,5 +199,7 @@ int compile_all(struct tables *t, const struct landscape *l, struct store *s,
 		r = store_list(s, "cluster", true, object_put, &all, e);
 	if (r == 0 && l)
 		r = run_all_routers(&run, l, e);
-	return compile_commit(&run, r, store_id(s), &all.bad, ret_outcome, e);
+	if (r == 0 && l)
+		r = names_all(&run, l, e);
+	return compile_commit(&run, r, store_id(s), ret_outcome, e);
 }

@@ -6,15 +6,19 @@
  *
  *	clusters                 out of their documents
  *	networks, hubs, sites    out of the landscape (model/landscape.h): a network record each, with its private endpoints and the
- *	                         sources that these admit
+ *	                         sources that these admit, and its resolver
+ *	zones and views          out of the landscape (model/view.h): what is seen of names from each network and site, and from the
+ *	                         internet, by way of the landscape's public addresses. The serial of a zone is the generation in which it
+ *	                         was last changed
  *
- * Without a landscape (NULL) there are no networks, and what the tables have of them stays, except in compile_all().
+ * Without a landscape (NULL) there are no networks and no names, and what the tables have of them stays, except in compile_all().
  *
  * All run in the control role and leave the commit in the tables as one transaction: readers see all of it or nothing.
  *
  * A stored document that does not pass the schema check (any more) fails nothing: it becomes a cluster that admits nobody.
  * The functions then return 0 all the same, with ERR_INVALID in e->code and a sentence that names the first such
- * cluster and the number of others: for the log. So hand in an e that is clear.
+ * cluster and the number of others: for the log. The same holds for a zone that cannot be made; who asks for names in it is told that it is
+ * damaged. So hand in an e that is clear.
  */
 #pragma once
 

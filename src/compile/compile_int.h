@@ -6,12 +6,18 @@
 
 #include "compile/compile.h"
 #include "model/cluster.h"
+#include "model/name.h"
 
-/* Documents that do not pass the schema check: how many, and the first of them. */
-struct compile_bad {
+/* What cannot be compiled: how many, and the first of them. */
+struct compile_bad_list {
 	size_t n;
-	char name[4 * CLUSTER_NAME_MAX + 1]; /* quoted */
+	char name[4 * DNS_NAME_MAX + 1]; /* quoted */
 	struct err first;
+};
+
+struct compile_bad {
+	struct compile_bad_list clusters; /* whose documents do not pass the schema check */
+	struct compile_bad_list zones;
 };
 
 struct compile_put {
@@ -45,5 +51,6 @@ int compile_parse(const json_t *doc, bool lean, struct cluster *ret_cluster, str
 int compile_put_cluster(struct tables *t, const struct compile_put *put, struct compile_bad *bad,
 			struct err *e) _must_check_;
 
+void compile_note_bad(struct compile_bad_list *bad, const char *name, const struct err *why);
 /* Fill e if there is anything to report. */
 void compile_report_bad(const struct compile_bad *bad, struct err *e);

@@ -11,7 +11,7 @@
  * A route by a NAT gateway holds as far as the gateway's own subnet leads to the internet gateway: where that has
  * longer routes within it, it is cut into routes as long.
  */
-#include "compile/router_int.h"
+#include "compile/names_int.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -413,6 +413,8 @@ int built_make(struct compile_run *run, const struct object *router, struct buil
 	routes_sort(&b->record);
 	if (r == 0 && router->kind != OBJECT_HUB)
 		r = hosts_compile(b);
+	if (r == 0 && router->kind != OBJECT_HUB)
+		r = resolvers_compile(b);
 	if (r == 0 && router->kind == OBJECT_NETWORK)
 		r = endpoints_compile(b);
 	return r;
@@ -451,5 +453,6 @@ void built_done(struct built *b)
 	free(n->rules);
 	free(n->prefixes);
 	free(n->endpoints);
+	free(n->resolvers);
 	memset(b, 0, sizeof(*b));
 }

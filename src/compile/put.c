@@ -100,7 +100,7 @@ static int ranges_put(struct tables *t, uint32_t id, const struct cluster *c, st
 	return tables_put_ranges(t, id, blob, len, e);
 }
 
-static void note_bad(struct compile_bad *bad, const char *name, const struct err *why)
+void compile_note_bad(struct compile_bad_list *bad, const char *name, const struct err *why)
 {
 	if (bad->n++ > 0)
 		return;
@@ -118,7 +118,7 @@ static int bad_put(struct tables *t, const struct compile_put *put, struct compi
 
 	if (!name || !*name)
 		name = "unnamed";
-	note_bad(bad, name, why);
+	compile_note_bad(&bad->clusters, name, why);
 	snprintf(rec.name, sizeof(rec.name), "%s", name);
 	r = tables_delete_names_of(t, &put->id, 1, e);
 	if (r == 0)
@@ -160,15 +160,19 @@ int compile_put_cluster(struct tables *t, const struct compile_put *put, struct 
 
 void compile_report_bad(const struct compile_bad *bad, struct err *e)
 {
-	if (bad->n == 1)
-		err_set(e, ERR_INVALID, bad->first.path,
+	if (bad->clusters.n == 1)
+		err_set(e, ERR_INVALID, bad->clusters.first.path,
 			"the stored document of cluster \"%s\" is not valid, so it admits nobody: "
 			"%s",
-			bad->name, bad->first.text);
-	else if (bad->n > 1)
-		err_set(e, ERR_INVALID, bad->first.path,
+			bad->clusters.name, bad->clusters.first.text);
+	else if (bad->clusters.n > 1)
+		err_set(e, ERR_INVALID, bad->clusters.first.path,
 			"the stored documents of cluster \"%s\" and of %zu more are not valid, so "
-			"they admit "
-			"nobody: %s",
-			bad->name, bad->n - 1, bad->first.text);
+			"they admit nobody: %s",
+			bad->clusters.name, bad->clusters.n - 1, bad->clusters.first.text);
+	else if (bad->zones.n > 0)
+		err_set(e, ERR_INVALID, bad->zones.first.path,
+			"the zone \"%s\" cannot be made, nor can %zu others, so nobody gets an "
+			"answer from it: %s",
+			bad->zones.name, bad->zones.n - 1, bad->zones.first.text);
 }

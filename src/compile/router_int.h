@@ -8,6 +8,8 @@
  *	routes.c     route tables with the automatic routes in them, and where they lead
  *	endpoint.c   who may come by a private address
  *
+ * Names have a header of their own, names_int.h.
+ *
  * The order of everything in a record is fixed by ids and addresses, since the landscape walks its objects in no order: the
  * same landscape makes the same bytes.
  *
@@ -18,6 +20,7 @@
 #include "base/prefix_set.h"
 #include "compile/compile.h"
 #include "model/landscape.h"
+#include "model/view.h"
 #include "tables/network.h"
 
 /* --- arrays that grow: one with n items has room for the next power of two ---------------------------------- */
@@ -138,13 +141,13 @@ int endpoints_compile(struct built *b) _must_check_;
 /* --- compile.c ----------------------------------------------------------------------------------------------- */
 
 struct compile_bad;
-/* A transaction of the tables. After a failure there is nothing to end. */
-int compile_begin(struct compile_run *run, struct tables *t, uint64_t generation,
-		  struct compile_outcome *ret_outcome, struct err *e) _must_check_;
+/* A transaction of the tables. After a failure there is nothing to end. l: NULL: no networks. */
+int compile_begin(struct compile_run *run, struct tables *t, const struct landscape *l,
+		  uint64_t generation, struct compile_bad *bad, struct compile_outcome *ret_outcome,
+		  struct err *e) _must_check_;
 /* Its end: commit, or abort if r, which came so far, is negative; everything that goes with it. r or the commit's error. */
 int compile_commit(struct compile_run *run, int r, const char *store_id,
-		   const struct compile_bad *bad, struct compile_outcome *ret_outcome,
-		   struct err *e) _must_check_;
+		   struct compile_outcome *ret_outcome, struct err *e) _must_check_;
 
 /* --- routers.c ----------------------------------------------------------------------------------------------- */
 
@@ -152,6 +155,8 @@ int compile_commit(struct compile_run *run, int r, const char *store_id,
 struct compile_run {
 	struct tables *tables;
 	uint64_t generation;
+	struct view_public public; /* the landscape's */
+	struct compile_bad *bad;
 	struct hub_routes *hubs;
 	uint32_t *ids; /* touched, for tables_commit() */
 	uint32_t n_ids;

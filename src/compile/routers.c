@@ -2,7 +2,7 @@
 /*
  * Which routers are written: those that a change touched, or all.
  */
-#include "compile/router_int.h"
+#include "compile/names_int.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -131,8 +131,10 @@ static void router_touched(struct compile_run *run, uint32_t id)
 
 int run_router_gone(struct compile_run *run, uint32_t id, struct err *e)
 {
+	int r = tables_delete_network(run->tables, id, cluster_touched, run, e);
+
 	router_touched(run, id);
-	return tables_delete_network(run->tables, id, cluster_touched, run, e);
+	return r < 0 ? r : tables_delete_view(run->tables, id, e);
 }
 
 static int built_put(struct compile_run *run, const struct built *b, struct err *e)
@@ -161,6 +163,8 @@ int run_router(struct compile_run *run, const struct object *router, struct err 
 	else
 		r = built_put(run, &b, e);
 	built_done(&b);
+	if (r == 0 && router->kind != OBJECT_HUB)
+		r = view_config_put(run, router, e);
 	return r;
 }
 

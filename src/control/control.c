@@ -20,14 +20,14 @@
 
 /* --- operations ------------------------------------------------------------------------------------------- */
 
-uint32_t control_waiting_for(const struct control *c, uint64_t revision,
-			     uint32_t ret_indexes[GATES_MAX])
+uint32_t control_waiting_for(const struct gates *gs, uint64_t revision,
+			     uint32_t ret_indexes[CONTROL_GATES_MAX])
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < c->gates.n; i++) {
-		/* With no gate there is nobody to enforce it: then it waits for all of them. */
-		if (gates_count_up(&c->gates) > 0 && gate_is_at(&c->gates.gate[i], revision))
+	for (uint32_t i = 0; i < gs->n; i++) {
+		/* With none up there is nobody to enforce it: then it waits for all of them. */
+		if (gates_count_up(gs) > 0 && gate_is_at(&gs->gate[i], revision))
 			continue;
 		if (ret_indexes)
 			ret_indexes[n] = i;
@@ -39,7 +39,8 @@ uint32_t control_waiting_for(const struct control *c, uint64_t revision,
 static bool gates_have(const struct control *c, uint64_t revision)
 {
 	return c->tables && c->is_in_step && c->generation >= revision && c->gates.n > 0 &&
-	       control_waiting_for(c, revision, NULL) == 0;
+	       control_waiting_for(&c->gates, revision, NULL) == 0 &&
+	       control_waiting_for(&c->dns, revision, NULL) == 0;
 }
 
 static void operation_tell(struct control *c, const struct operation *op)
@@ -85,7 +86,7 @@ void control_operations_check(struct control *c)
 		if (!netd_is_awaited(&c->netd, op->revision))
 			operation_enforced(c, op);
 	}
-	netd_ring(c); /* the gates may have come to what netd has been waiting for */
+	netd_ring(c); /* gates and dns processes may have come to what netd has been waiting for */
 }
 
 void control_netd_failed(struct control *c, uint64_t generation)
@@ -175,11 +176,13 @@ static int on_listener(struct control *c, struct msg *m, struct err *e)
 
 static int on_go(struct control *c, const struct msg_go_control *go, struct err *e)
 {
-	if (c->has_go || go->n_gates == 0 || go->n_gates > GATES_MAX)
-		return err_set(e, ERR_INVALID, NULL, "%u gates", go->n_gates);
+	if (c->has_go || go->n_gates == 0 || go->n_gates > GATES_MAX || go->n_dns > DNS_MAX)
+		return err_set(e, ERR_INVALID, NULL, "%u gates, %u dns processes", go->n_gates,
+			       go->n_dns);
 	c->has_go = true;
 	c->is_cold = go->cold;
 	c->gates.n = go->n_gates;
+	c->dns.n = go->n_dns;
 	return 0;
 }
 
@@ -194,6 +197,10 @@ static int on_parent_msg(struct control *c, struct msg *m, struct err *e)
 		return gates_on_up(&c->gates, m, e);
 	case MSG_GATE_GONE:
 		return gates_on_gone(&c->gates, m, e);
+	case MSG_DNS_UP:
+		return gates_on_up(&c->dns, m, e);
+	case MSG_DNS_GONE:
+		return gates_on_gone(&c->dns, m, e);
 	case MSG_NETD_UP:
 		return netd_on_up(&c->netd, m, e);
 	case MSG_NETD_GONE:
@@ -255,6 +262,7 @@ static void tick(struct loop_timer *t)
 	tables_keep_tick(c);
 	ready_send(c);
 	gates_tick(&c->gates);
+	gates_tick(&c->dns);
 	netd_tick(&c->netd);
 	http_tick(c);
 }
@@ -289,7 +297,8 @@ static int control_init(struct control *c, const struct options *o, int parent_f
 	loop_timer_init(&c->tick);
 	operations_init(&c->operations);
 	dumps_init(&c->dumps, c);
-	gates_init(&c->gates, c);
+	gates_init(&c->gates, c, ROLE_GATE);
+	gates_init(&c->dns, c, ROLE_DNS);
 	netd_init(&c->netd, c);
 	http_init(&c->http, apis, n_apis);
 	r = loop_init(&c->loop, e);
@@ -317,7 +326,7 @@ static int sandbox_begin(const struct options *o, struct err *e)
 
 /*
  * The parent says who we work with before there is work. Gates' links may come meanwhile and are not read yet: what a gate
- * says is checked against the tables.
+ * or dns process says is checked against the tables.
  */
 static void go_wait(struct control *c)
 {
@@ -352,7 +361,8 @@ static int control_run(struct control *c, struct err *e)
 	tables_keep_start(c);
 	ready_send(c);
 	log_event(LOG_INFO, "control.start", LF_BOOL("cold", c->is_cold),
-		  LF_UINT("generation", c->generation), LF_UINT("gates", c->gates.n));
+		  LF_UINT("generation", c->generation), LF_UINT("gates", c->gates.n),
+		  LF_UINT("dns", c->dns.n));
 	control_loop(c);
 	return 0;
 }

@@ -42,7 +42,7 @@ struct control {
 	struct authz authz;
 	struct index index;
 	struct landscape *landscape; /* NULL only while there has been no store yet */
-	struct gates gates;
+	struct gates gates, dns;
 	struct netd netd;
 	struct operations operations;
 	struct events events;
@@ -55,9 +55,9 @@ struct control {
 	} router_names[64]; /* those that were asked for last: control_router_name() */
 };
 
-/* How many gates must acknowledge and have not; their indexes to ret_indexes if not NULL. */
-uint32_t control_waiting_for(const struct control *c, uint64_t revision,
-			     uint32_t ret_indexes[GATES_MAX]);
+/* How many of these, gates or dns processes, must acknowledge and have not; their indexes to ret_indexes if not NULL. */
+uint32_t control_waiting_for(const struct gates *gs, uint64_t revision,
+			     uint32_t ret_indexes[CONTROL_GATES_MAX]);
 /* Something that operations wait for has come about: finish those that are enforced. */
 void control_operations_check(struct control *c);
 /* netd cannot do this generation, for now: who waits for an operation up to it that needs netd is answered. */

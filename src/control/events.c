@@ -118,8 +118,8 @@ void events_own(struct control *c, const struct own_event *ev)
 
 	set_str(o, "time", clock_format(clock_wall_us(), at));
 	set_str(o, "event", ev->event);
-	if (strncmp(ev->event, "gate-", 5) == 0)
-		json_object_set_new(o, "gate", json_integer(ev->gate));
+	if (ev->process.kind)
+		json_object_set_new(o, ev->process.kind, json_integer(ev->process.index));
 	set_str(o, "cluster", ev->cluster);
 	set_str(o, "kind", ev->kind);
 	set_str(o, "name", ev->name);

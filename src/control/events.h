@@ -64,7 +64,10 @@ void events_done(struct events *es);
 /* Control's own. What is NULL, 0 or negative where noted is left out. Borrowed. */
 struct own_event {
 	const char *event;
-	int gate; /* used by the gate-* events only */
+	struct {
+		const char *kind; /* "gate", "dns"; NULL: none */
+		uint32_t index;
+	} process;
 	const char *cluster;
 	const char *kind, *name;
 	const char *action, *actor;

@@ -24,10 +24,14 @@ const char *gate_state_text(enum gate_state s)
 	return text[s];
 }
 
-void gates_init(struct gates *gs, struct control *c)
+static const struct gates_kind gate_kind, dns_kind;
+
+void gates_init(struct gates *gs, struct control *c, enum role r)
 {
 	memset(gs, 0, sizeof(*gs));
-	for (uint32_t i = 0; i < GATES_MAX; i++) {
+	gs->kind = r == ROLE_DNS ? &dns_kind : &gate_kind;
+	for (uint32_t i = 0; i < CONTROL_GATES_MAX; i++) {
+		gs->gate[i].kind = gs->kind;
 		gs->gate[i].source.fd = -1;
 		gs->gate[i].control = c;
 		gs->gate[i].index = i;
@@ -41,19 +45,20 @@ static void gate_close_link(struct gate *g)
 	loop_remove(&g->control->loop, &g->source);
 	if (fd >= 0)
 		close(fd);
-	dumps_on_gate_gone(&g->control->dumps, g->index);
+	if (g->kind == &gate_kind)
+		dumps_on_gate_gone(&g->control->dumps, g->index);
 }
 
 static void gate_unmap(struct gate *g)
 {
 	if (g->counters)
-		munmap((void *)(uintptr_t)g->counters, sizeof(*g->counters));
+		munmap((void *)(uintptr_t)g->counters, g->kind->counters_bytes);
 	g->counters = NULL;
 }
 
 void gates_done(struct gates *gs)
 {
-	for (uint32_t i = 0; i < GATES_MAX; i++) {
+	for (uint32_t i = 0; i < CONTROL_GATES_MAX; i++) {
 		gate_close_link(&gs->gate[i]);
 		gate_unmap(&gs->gate[i]);
 	}
@@ -82,11 +87,19 @@ uint32_t gates_count_up(const struct gates *gs)
 	return n;
 }
 
-uint64_t gate_counter_value(const struct gate *g, enum gate_counter counter)
+bool gates_are_at(const struct gates *gs, uint64_t generation)
+{
+	for (uint32_t i = 0; i < gs->n; i++)
+		if (!gate_is_at(&gs->gate[i], generation))
+			return false;
+	return true;
+}
+
+uint64_t gate_counter_value(const struct gate *g, unsigned int counter)
 {
 	if (!g->counters)
 		return 0;
-	return atomic_load_explicit(&g->counters->value[counter], memory_order_relaxed);
+	return atomic_load_explicit(&g->counters[counter], memory_order_relaxed);
 }
 
 /* --- the parent's word ------------------------------------------------------------------------------------ */
@@ -101,11 +114,12 @@ static int gate_map_counters(struct gate *g, int fd, struct err *e)
 	if (seals >= 0 && !(seals & F_SEAL_SHRINK) && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
 		seals |= F_SEAL_SHRINK;
 	if (seals < 0 || !(seals & F_SEAL_SHRINK))
-		return err_set(e, ERR_INVALID, NULL, "gate %u's counters can be cut short",
-			       g->index);
-	if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(*g->counters))
-		return err_set(e, ERR_INVALID, NULL, "gate %u's counters are too small", g->index);
-	map = mmap(NULL, sizeof(*g->counters), PROT_READ, MAP_SHARED, fd, 0);
+		return err_set(e, ERR_INVALID, NULL, "%s %u's counters can be cut short",
+			       g->kind->name, g->index);
+	if (fstat(fd, &st) < 0 || st.st_size < (off_t)g->kind->counters_bytes)
+		return err_set(e, ERR_INVALID, NULL, "%s %u's counters are too small",
+			       g->kind->name, g->index);
+	map = mmap(NULL, g->kind->counters_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return err_set(e, ERR_INTERNAL, NULL, "mmap: %s", strerror(errno));
 	gate_unmap(g);
@@ -115,19 +129,33 @@ static int gate_map_counters(struct gate *g, int fd, struct err *e)
 
 static void gate_ready(struct source *s, uint32_t events);
 
+static void gate_tell(struct gate *g, const char *event, const char *reason)
+{
+	events_own(g->control, &(struct own_event){
+				       .event = event,
+				       .process = {.kind = g->kind->name, .index = g->index},
+				       .reason = reason,
+			       });
+}
+
+static int index_wrong(const struct gates *gs, uint32_t index, struct err *e)
+{
+	return err_set(e, ERR_INVALID, NULL, "%s index %u is out of range", gs->kind->name, index);
+}
+
 int gates_on_up(struct gates *gs, struct msg *m, struct err *e)
 {
 	const struct msg_gate_up *up = m->body;
 	struct gate *g;
 	int r;
 
-	if (up->index >= GATES_MAX || (gs->n && up->index >= gs->n))
-		return err_set(e, ERR_INVALID, NULL, "gate index %u is out of range", up->index);
+	if (up->index >= CONTROL_GATES_MAX || (gs->n && up->index >= gs->n))
+		return index_wrong(gs, up->index, e);
 	g = &gs->gate[up->index];
 	gate_close_link(g);
 	r = gate_map_counters(g, m->fds[1], e);
 	if (r < 0)
-		log_event(LOG_WARN, "gate.counters", LF_UINT("gate", g->index),
+		log_event(LOG_WARN, g->kind->log_counters, LF_UINT(g->kind->name, g->index),
 			  LF_STR("error", e->text));
 	r = loop_add(&g->control->loop, &g->source, m->fds[0], EPOLLIN, gate_ready, e);
 	if (r < 0)
@@ -148,15 +176,16 @@ int gates_on_gone(struct gates *gs, const struct msg *m, struct err *e)
 	const struct msg_gate_gone *gone = m->body;
 	struct gate *g;
 
-	if (gone->index >= GATES_MAX)
-		return err_set(e, ERR_INVALID, NULL, "gate index %u is out of range", gone->index);
+	if (gone->index >= CONTROL_GATES_MAX)
+		return index_wrong(gs, gone->index, e);
 	g = &gs->gate[gone->index];
 	if (!g->is_up || g->pid != gone->pid)
 		return 0; /* that one has been replaced already */
 	gate_close_link(g);
 	g->is_up = g->has_greeted = g->must_end = false;
-	log_event(LOG_WARN, "gate.gone", LF_UINT("gate", g->index), LF_INT("pid", g->pid));
-	events_own(g->control, &(struct own_event){.event = "gate-gone", .gate = (int)g->index});
+	log_event(LOG_WARN, g->kind->log_gone, LF_UINT(g->kind->name, g->index),
+		  LF_INT("pid", g->pid));
+	gate_tell(g, g->kind->event_gone, NULL);
 	control_operations_check(g->control);
 	return 0;
 }
@@ -169,7 +198,7 @@ static void gate_ask_end(struct gate *g)
 
 	/* A full queue: asked again at the next tick. */
 	if (g->control->parent.fd >= 0)
-		(void)!msg_send_body(g->control->parent.fd, MSG_END_GATE, &end);
+		(void)!msg_send_body(g->control->parent.fd, g->kind->end, &end);
 }
 
 void gate_end(struct gate *g, const char *why)
@@ -182,11 +211,9 @@ void gate_end(struct gate *g, const char *why)
 	if (!why)
 		return;
 	gate_ask_end(g);
-	log_event(LOG_ERROR, "gate.end", LF_UINT("gate", g->index), LF_INT("pid", g->pid),
-		  LF_STR("reason", why));
-	events_own(
-		g->control,
-		&(struct own_event){.event = "gate-ended", .gate = (int)g->index, .reason = why});
+	log_event(LOG_ERROR, g->kind->log_end, LF_UINT(g->kind->name, g->index),
+		  LF_INT("pid", g->pid), LF_STR("reason", why));
+	gate_tell(g, g->kind->event_ended, why);
 }
 
 void gates_end_all(struct gates *gs, const char *why)
@@ -203,7 +230,7 @@ static void gate_flush(struct gate *g)
 
 	if (g->source.fd < 0)
 		return;
-	if (g->bell_wanted && msg_send_body(g->source.fd, MSG_BELL, &bell) == 0)
+	if (g->bell_wanted && msg_send_body(g->source.fd, g->kind->bell, &bell) == 0)
 		g->bell_wanted = false;
 	if (g->watch_wanted && msg_send_body(g->source.fd, MSG_WATCH, &watch) == 0)
 		g->watch_wanted = false;
@@ -270,46 +297,50 @@ void gates_tick(struct gates *gs)
 
 static int gate_on_hello(struct gate *g, const struct msg_generation *hello)
 {
-	struct control *c = g->control;
+	const struct control *c = g->control;
 
 	if ((c->tables && hello->generation > c->generation) || g->has_greeted)
 		return -EBADMSG;
 	g->has_greeted = true;
 	g->generation = hello->generation;
 	g->waiting_since = 0;
-	log_event(LOG_INFO, "gate.up", LF_UINT("gate", g->index), LF_INT("pid", g->pid),
-		  LF_UINT("generation", g->generation));
-	events_own(c, &(struct own_event){.event = "gate-up", .gate = (int)g->index});
-	g->watch_wanted = events_want_accepted(&c->events);
+	log_event(LOG_INFO, g->kind->log_up, LF_UINT(g->kind->name, g->index),
+		  LF_INT("pid", g->pid), LF_UINT("generation", g->generation));
+	gate_tell(g, g->kind->event_up, NULL);
+	g->watch_wanted = g->kind == &gate_kind && events_want_accepted(&c->events);
 	gate_ring(g);
 	gate_flush(g);
-	control_operations_check(c);
+	control_operations_check(g->control);
 	return 0;
 }
 
-static int gate_on_ack(struct gate *g, const struct msg_ack *ack)
+/* figures: what the change did to its connections; NULL of a dns process, which has none that a change ends. */
+static int gate_on_ack(struct gate *g, uint64_t generation, const struct msg_ack *figures)
 {
 	uint64_t before = g->generation;
 
-	if (!g->has_greeted || (g->control->tables && ack->generation > g->control->generation))
+	if (!g->has_greeted || (g->control->tables && generation > g->control->generation))
 		return -EBADMSG;
-	if (ack->generation <= before)
+	if (generation <= before)
 		return 0;
-	g->generation = ack->generation;
+	g->generation = generation;
 	/* It comes along; the clock starts again for what is still owed. */
 	g->waiting_since = g->generation < g->control->generation ? clock_mono_ms() : 0;
-	control_on_ack(g->control, before, ack);
+	if (figures)
+		control_on_ack(g->control, before, figures);
 	control_operations_check(g->control);
 	return 0;
 }
 
 static int gate_on_msg(struct gate *g, const struct msg *m)
 {
+	const struct msg_ack *ack = m->body;
+
 	switch (m->type) {
 	case MSG_HELLO:
 		return gate_on_hello(g, m->body);
 	case MSG_ACK:
-		return gate_on_ack(g, m->body);
+		return gate_on_ack(g, ack->generation, ack);
 	case MSG_EVENTS:
 		return events_on_gate(g->control, g->index, m->records, m->n_records);
 	case MSG_DUMPED:
@@ -318,6 +349,66 @@ static int gate_on_msg(struct gate *g, const struct msg *m)
 		return -EBADMSG;
 	}
 }
+
+#define RCODE_NOTIMP 4 /* RFC 1035, section 4.1.1 */
+
+/* Changes are made by the API only. */
+static int dns_on_update(struct gate *g, const struct msg_update *update)
+{
+	const struct msg_updated no = {.request = update->request, .rcode = RCODE_NOTIMP};
+
+	/* A full queue: its own time limit answers. */
+	(void)!msg_send_body(g->source.fd, MSG_UPDATED, &no);
+	return 0;
+}
+
+static int dns_on_msg(struct gate *g, const struct msg *m)
+{
+	const struct msg_ack_dns *ack = m->body;
+
+	switch (m->type) {
+	case MSG_HELLO_D:
+		return gate_on_hello(g, m->body);
+	case MSG_ACK_D:
+		return gate_on_ack(g, ack->generation, NULL);
+	case MSG_UPDATE:
+		return g->has_greeted ? dns_on_update(g, m->body) : -EBADMSG;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static const struct gates_kind gate_kind = {
+	.role = ROLE_GATE,
+	.name = "gate",
+	.event_up = "gate-up",
+	.event_gone = "gate-gone",
+	.event_ended = "gate-ended",
+	.log_up = "gate.up",
+	.log_gone = "gate.gone",
+	.log_end = "gate.end",
+	.log_counters = "gate.counters",
+	.bell = MSG_BELL,
+	.end = MSG_END_GATE,
+	.counters_bytes = sizeof(struct gate_counters),
+	.on_msg = gate_on_msg,
+};
+
+static const struct gates_kind dns_kind = {
+	.role = ROLE_DNS,
+	.name = "dns",
+	.event_up = "dns-up",
+	.event_gone = "dns-gone",
+	.event_ended = "dns-ended",
+	.log_up = "dns.up",
+	.log_gone = "dns.gone",
+	.log_end = "dns.end",
+	.log_counters = "dns.counters",
+	.bell = MSG_BELL_D,
+	.end = MSG_END_DNS,
+	.counters_bytes = sizeof(struct dns_counters),
+	.on_msg = dns_on_msg,
+};
 
 /* Takes what is there, but not for ever: a talkative gate must not keep the others waiting. */
 #define MSGS_AT_ONCE 64
@@ -329,10 +420,10 @@ static void gate_ready(struct source *s, uint32_t events)
 	int r = 0;
 
 	for (int i = 0; i < MSGS_AT_ONCE && r == 0 && s->fd >= 0; i++) {
-		r = msg_recv(s->fd, ROLE_GATE, ROLE_CONTROL, &m);
+		r = msg_recv(s->fd, g->kind->role, ROLE_CONTROL, &m);
 		if (r < 0)
 			break;
-		r = gate_on_msg(g, &m);
+		r = g->kind->on_msg(g, &m);
 		msg_done(&m);
 	}
 	if (s->fd < 0)

@@ -19,25 +19,58 @@ static void metric_plain(FILE *f, const char *name, const char *type, const char
 	fprintf(f, "postern_%s %" PRIu64 "\n", name, value);
 }
 
-static void gates_write(FILE *f, const struct control *c)
+/* One figure of each gate, or dns process. */
+typedef uint64_t gate_figure_fn(const struct gate *g, unsigned int counter);
+
+static void gates_figure(FILE *f, const struct gates *gs, const char *name, gate_figure_fn *get,
+			 unsigned int counter)
+{
+	const char *kind = gs->kind->name;
+
+	for (uint32_t i = 0; i < gs->n; i++)
+		fprintf(f, "postern_%s_%s{%s=\"%u\"} %" PRIu64 "\n", kind, name, kind, i,
+			get(&gs->gate[i], counter));
+}
+
+static uint64_t figure_up(const struct gate *g, unsigned int counter)
+{
+	return g->is_up && g->has_greeted;
+}
+
+static uint64_t figure_starts(const struct gate *g, unsigned int counter)
+{
+	return g->starts;
+}
+
+static void gates_write(FILE *f, const struct gates *gs)
 {
 	for (unsigned k = 0; k < GATE_COUNTER_COUNT; k++) {
 		const char *name = gate_counter_name(k);
 
 		fprintf(f, "# HELP postern_gate_%s %s\n# TYPE postern_gate_%s %s\n", name,
 			gate_counter_help(k), name, gate_counter_is_gauge(k) ? "gauge" : "counter");
-		for (uint32_t i = 0; i < c->gates.n; i++)
-			fprintf(f, "postern_gate_%s{gate=\"%u\"} %" PRIu64 "\n", name, i,
-				gate_counter_value(&c->gates.gate[i], k));
+		gates_figure(f, gs, name, gate_counter_value, k);
 	}
 	metric_head(f, "gate_up", "gauge", "1 if the gate runs and has greeted");
-	for (uint32_t i = 0; i < c->gates.n; i++)
-		fprintf(f, "postern_gate_up{gate=\"%u\"} %d\n", i,
-			c->gates.gate[i].is_up && c->gates.gate[i].has_greeted);
+	gates_figure(f, gs, "up", figure_up, 0);
 	metric_head(f, "gate_starts_total", "counter", "starts of the gate that control has seen");
-	for (uint32_t i = 0; i < c->gates.n; i++)
-		fprintf(f, "postern_gate_starts_total{gate=\"%u\"} %u\n", i,
-			c->gates.gate[i].starts);
+	gates_figure(f, gs, "starts_total", figure_starts, 0);
+}
+
+static void dns_write(FILE *f, const struct gates *gs)
+{
+	for (unsigned k = 0; k < DNS_COUNTER_COUNT; k++) {
+		const char *name = dns_counter_name(k);
+
+		fprintf(f, "# HELP postern_dns_%s %s\n# TYPE postern_dns_%s %s\n", name,
+			dns_counter_help(k), name, dns_counter_is_gauge(k) ? "gauge" : "counter");
+		gates_figure(f, gs, name, gate_counter_value, k);
+	}
+	metric_head(f, "dns_up", "gauge", "1 if the name server process runs and has greeted");
+	gates_figure(f, gs, "up", figure_up, 0);
+	metric_head(f, "dns_starts_total", "counter",
+		    "starts of the name server process that control has seen");
+	gates_figure(f, gs, "starts_total", figure_starts, 0);
 }
 
 static void netd_write(FILE *f, const struct netd *n)
@@ -64,7 +97,7 @@ static void histogram_write(FILE *f, const struct operations *os)
 	uint64_t sum = 0;
 
 	metric_head(f, "enforcement_seconds", "histogram",
-		    "from a change being received to every gate enforcing it");
+		    "from a change being received to every gate and name server enforcing it");
 	for (size_t i = 0; i < ENFORCED_BUCKETS - 1; i++) {
 		sum += os->bucket[i];
 		fprintf(f, "postern_enforcement_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
@@ -164,7 +197,9 @@ static void metrics_write(struct dump *d, void *arg)
 	FILE *f = open_memstream(&text, &len);
 
 	if (f) {
-		gates_write(f, c);
+		gates_write(f, &c->gates);
+		if (c->dns.n)
+			dns_write(f, &c->dns);
 		netd_write(f, &c->netd);
 		control_write(f, c);
 		if (cluster_figures_sum(d, c->index.cap, &sum) == 0)

@@ -234,15 +234,6 @@ void netd_end(struct netd *n, const char *why)
 	events_own(n->control, &(struct own_event){.event = "netd-ended", .reason = why});
 }
 
-/* A gate that is gone has no connections, and will begin with the newest tables. */
-static bool gates_are_at(const struct gates *gs, uint64_t generation)
-{
-	for (uint32_t i = 0; i < gs->n; i++)
-		if (!gate_is_at(&gs->gate[i], generation))
-			return false;
-	return true;
-}
-
 void netd_ring(struct control *c)
 {
 	struct netd *n = &c->netd;
@@ -250,7 +241,7 @@ void netd_ring(struct control *c)
 
 	if (n->source.fd < 0 || !n->has_greeted || bell.generation <= n->generation ||
 	    bell.generation <= n->rung || bell.generation > c->generation ||
-	    !gates_are_at(&c->gates, bell.generation))
+	    !gates_are_at(&c->gates, bell.generation) || !gates_are_at(&c->dns, bell.generation))
 		return;
 	/* A dead link shows as EPOLLHUP; a full one is tried again by the tick. */
 	if (msg_send_body(n->source.fd, MSG_BELL_N, &bell) != 0)

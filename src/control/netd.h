@@ -7,8 +7,8 @@
  *	 ▲                    │                │                          │ └─ACK that failed: netd tries again
  *	 └─────NETD_GONE──────┴────────────────┴──────────────────────────┘ not a word in time: MSG_END_NETD
  *
- * Only generations that changed networks are netd's business. Their bell is rung when every gate has acknowledged: gates reset
- * what an endpoint no longer admits before its address and routes go. An operation of such a generation is done when netd has
+ * Only generations that changed networks are netd's business. Their bell is rung when every gate and dns process has
+ * acknowledged: gates reset what an endpoint no longer admits, and names cease to be told, before the address and routes go. An operation of such a generation is done when netd has
  * acknowledged it or a later one; all other operations never wait for netd.
  *
  * Which generations changed networks is known of those that this process committed (netd_note_change()). Of older ones it is
@@ -80,7 +80,7 @@ json_t *netd_waiting_json(const struct netd *n);
 /* As the status says it. New reference. */
 json_t *netd_json(const struct netd *n);
 
-/* Gates have come along, or the tables moved on: ring if it is time to. */
+/* Gates or dns processes have come along, or the tables moved on: ring if it is time to. */
 void netd_ring(struct control *c);
 /* End it: it does not answer, broke the contract, or has to begin anew. why NULL: its link closed, so that it mostly is ending by itself. */
 void netd_end(struct netd *n, const char *why);

@@ -40,7 +40,7 @@ static int load_one(const struct store_object *o, void *arg)
 
 static int landscape_of(const struct options *o, struct landscape **ret_landscape, struct err *e)
 {
-	struct addr taken[LISTENERS_MAX];
+	struct addr taken[LISTENERS_MAX], public[PUBLIC_MAX];
 	size_t n = 0;
 	int r = landscape_new(ret_landscape, e);
 
@@ -49,6 +49,9 @@ static int landscape_of(const struct options *o, struct landscape **ret_landscap
 			taken[n++] = o->listen[i].addr;
 	if (r == 0)
 		r = landscape_set_taken(*ret_landscape, taken, n, e);
+	if (r == 0)
+		r = landscape_set_public(*ret_landscape, public,
+					 options_public_addresses(o, public), e);
 	if (r == 0)
 		r = landscape_set_pool(*ret_landscape, o->public_pool, o->n_public_pool, e);
 	return r;
@@ -121,6 +124,42 @@ static bool needs_netd(const struct change_item *item)
 	}
 }
 
+/* Of a section "dns": is it one that asks for nothing? */
+static bool is_without_dns(enum object_kind kind, const json_t *dns)
+{
+	const char *zone = json_string_value(json_object_get(dns, "zone"));
+
+	if (json_object_size(dns) == 0)
+		return true;
+	if (kind == OBJECT_CLUSTER)
+		return json_object_size(dns) == 1 && zone && strcmp(zone, "none") == 0;
+	return json_is_false(json_object_get(dns, "enabled"));
+}
+
+/*
+ * Is there somebody to tell the names that this document declares? A section that was there before keeps nobody from changing
+ * the rest of its document.
+ */
+static int dns_check(const struct control *c, const struct change_item *item, struct err *e)
+{
+	static const char way_out[] =
+		"this daemon has none: start it with --dns-listen, or with networks";
+	const enum object_kind kind = kind_of_item(item);
+	const json_t *dns = json_object_get(item->after, "dns");
+
+	if (c->dns.n || !item->after || item->action == ITEM_UNCHANGED)
+		return 0;
+	if (kind == OBJECT_ZONE || kind == OBJECT_ZONE_LINK)
+		return err_set(e, ERR_UNAVAILABLE, "kind", "a %s needs the name server, and %s",
+			       item->kind->name, way_out);
+	if (is_without_dns(kind, dns) || json_equal(dns, json_object_get(item->before, "dns")))
+		return 0;
+	return err_set(e, ERR_UNAVAILABLE, "dns",
+		       "names other than the default ones need the name server, and %s; or leave "
+		       "the section out",
+		       way_out);
+}
+
 static int item_put(struct control *c, struct change_item *item, struct object **ret_object,
 		    struct err *e)
 {
@@ -143,6 +182,8 @@ static int item_allocate(struct control *c, struct change_item *item, struct obj
 		item->action = ITEM_UNCHANGED;
 	if (r == 0 && needs_netd(item))
 		r = netd_check(c, e);
+	if (r == 0)
+		r = dns_check(c, item, e);
 	return r;
 }
 

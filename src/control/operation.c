@@ -123,19 +123,27 @@ json_t *operation_ms_json(int64_t ns)
 	return ns >= 0 ? json_real((double)us / 1e3) : json_null();
 }
 
-json_t *operation_json(const struct operation *op, const uint32_t *waiting, size_t n, json_t *netd)
+static json_t *indexes_json(const uint32_t *indexes, size_t n)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(all, json_integer(indexes[i]));
+	return all;
+}
+
+json_t *operation_json(const struct operation *op, const struct operation_waiting *waiting)
 {
 	char id[24], at[CLOCK_TEXT_MAX];
-	json_t *gates = json_array();
 
 	snprintf(id, sizeof(id), "%" PRIu64, op->revision);
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(gates, json_integer(waiting[i]));
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:I, s:o, s:o}", "id", id, "status",
-			 op->is_done ? "succeeded" : "in-progress", "revision",
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "id", id,
+			 "status", op->is_done ? "succeeded" : "in-progress", "revision",
 			 (json_int_t)op->revision, "acceptedAt", clock_format(op->accepted_us, at),
 			 "enforcedMs", operation_ms_json(op->enforced_ns), "judged",
 			 (json_int_t)op->judged, "cut", (json_int_t)op->cut, "draining",
-			 (json_int_t)op->draining, "waitingFor", gates, "waitingForNetd",
-			 netd ? netd : json_null());
+			 (json_int_t)op->draining, "waitingFor",
+			 indexes_json(waiting->gates, waiting->n_gates), "waitingForDns",
+			 indexes_json(waiting->dns, waiting->n_dns), "waitingForNetd",
+			 waiting->netd ? waiting->netd : json_null());
 }

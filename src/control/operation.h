@@ -2,10 +2,11 @@
 /*
  * Operations: a change under way. One per committed revision; its id is the revision.
  *
- *	accepted ──> in-progress ──> succeeded        every gate enforces the revision, and netd has made it if it changed networks
+ *	accepted ──> in-progress ──> succeeded        every gate and dns process enforces the revision, and netd has made it if it
+ *	                                              changed networks
  *
  * There is no "failed": what could fail has failed before the commit, and a committed change is enforced sooner or later,
- * because a gate that does not come along is ended and a new one begins with the newest tables. What netd cannot make, because
+ * because a process that does not come along is ended and a new one begins with the newest tables. What netd cannot make, because
  * the kernel refuses it, stays in progress with the reason, and netd tries again.
  *
  * Operations that are under way are all kept, finished ones up to OPERATIONS_KEPT. An older one, or one from before a
@@ -64,8 +65,12 @@ json_t *operation_ms_json(int64_t ns);
 /* Flags for every JSON text that goes out: one line, and no 1.2299999999999999. */
 #define JSON_DUMP (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
-/*
- * The API's form. waiting: the indexes of the gates still to come, n of them; netd (taken): what it says if it is awaited, else
- * NULL. New reference.
- */
-json_t *operation_json(const struct operation *op, const uint32_t *waiting, size_t n, json_t *netd);
+/* What an operation waits for still: indexes of gates and of dns processes, n of each. */
+struct operation_waiting {
+	uint32_t gates[GATES_MAX], dns[DNS_MAX];
+	size_t n_gates, n_dns;
+	json_t *netd; /* what netd says if it is awaited, else NULL */
+};
+
+/* The API's form. waiting->netd is taken. New reference. */
+json_t *operation_json(const struct operation *op, const struct operation_waiting *waiting);

@@ -83,6 +83,7 @@ static void tables_moved(struct control *c, uint64_t generation)
 	c->is_in_step = true;
 	c->generation = generation;
 	gates_ring(&c->gates);
+	gates_ring(&c->dns);
 	control_operations_check(c);
 }
 
@@ -151,6 +152,7 @@ static bool tables_are_foreign(struct control *c)
 static void readers_end(struct control *c, const char *why)
 {
 	gates_end_all(&c->gates, why);
+	gates_end_all(&c->dns, why);
 	netd_end(&c->netd, why);
 }
 

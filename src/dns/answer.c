@@ -120,16 +120,23 @@ static enum next put_cname(struct work *w, const struct found *f)
 	return NEXT_FOLLOW;
 }
 
-static enum next put_negative(struct work *w, const struct zone *z, enum found_kind kind)
+/* Where the message has the name whose SOA it is: the apex, or the one above if there is no such name as the apex. */
+static size_t soa_owner(const struct work *w, const struct zone *z)
 {
 	const size_t apex = w->owner + w->name->len - z->apex_len;
+
+	return z->is_denied && z->apex[0] ? apex + z->apex[0] + 1u : apex;
+}
+
+static enum next put_negative(struct work *w, const struct zone *z, enum found_kind kind)
+{
 	struct zone_rrset soa;
 
 	w->client->kind = kind == FOUND_NXDOMAIN ? DNS_KIND_NXDOMAIN : DNS_KIND_NODATA;
 	w->r.rcode = kind == FOUND_NXDOMAIN ? DNS_NXDOMAIN : DNS_NOERROR;
 	if (!zone_soa(z, &soa))
 		return fail(w, DNS_SERVFAIL, EDE_DAMAGED);
-	if (!response_put(&w->r, DNS_AUTHORITIES, &soa, apex, z->negative_ttl))
+	if (!response_put(&w->r, DNS_AUTHORITIES, &soa, soa_owner(w, z), z->negative_ttl))
 		return no_room(w);
 	return NEXT_DONE;
 }

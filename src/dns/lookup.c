@@ -59,6 +59,10 @@ void lookup(const struct zone *z, const struct dns_name *name, uint16_t type,
 	const size_t relative = name->len - (size_t)z->apex_len;
 	struct zone_node node;
 
+	if (z->is_denied) {
+		ret_found->kind = FOUND_NXDOMAIN;
+		return;
+	}
 	if (z->has_delegations && cut_find(z, name, relative, type, ret_found))
 		return;
 	if (zone_find(z, name->wire, relative, &node) ||

@@ -85,6 +85,7 @@ void landscape_free(struct landscape *l)
 	free(l->pool);
 	free(l->pool_hints);
 	free(l->taken);
+	free(l->public);
 	free(l);
 }
 
@@ -110,18 +111,35 @@ int landscape_set_pool(struct landscape *l, const struct prefix *pool, size_t n,
 	return 0;
 }
 
-int landscape_set_taken(struct landscape *l, const struct addr *taken, size_t n, struct err *e)
+static int addresses_set(struct addr **dst, size_t *ret_n, const struct addr *from, size_t n,
+			 struct err *e)
 {
 	struct addr *copy = calloc(n ? n : 1, sizeof(*copy));
 
 	if (!copy)
 		return no_memory(e);
 	for (size_t i = 0; i < n; i++)
-		copy[i] = taken[i];
-	free(l->taken);
-	l->taken = copy;
-	l->n_taken = n;
+		copy[i] = from[i];
+	free(*dst);
+	*dst = copy;
+	*ret_n = n;
 	return 0;
+}
+
+int landscape_set_taken(struct landscape *l, const struct addr *taken, size_t n, struct err *e)
+{
+	return addresses_set(&l->taken, &l->n_taken, taken, n, e);
+}
+
+int landscape_set_public(struct landscape *l, const struct addr *public, size_t n, struct err *e)
+{
+	return addresses_set(&l->public, &l->n_public, public, n, e);
+}
+
+const struct addr *landscape_public(const struct landscape *l, size_t *ret_n)
+{
+	*ret_n = l->n_public;
+	return l->public;
 }
 
 /* --- transactions ----------------------------------------------------------------------------------------- */

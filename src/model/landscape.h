@@ -96,6 +96,11 @@ int landscape_set_pool(struct landscape *l, const struct prefix *pool, size_t n,
 int landscape_set_taken(struct landscape *l, const struct addr *taken, size_t n, struct err *e)
 	_must_check_;
 
+/* Addresses at which the internet finds the public listeners; default: none. They concern nothing but names (model/view.h). */
+int landscape_set_public(struct landscape *l, const struct addr *public, size_t n, struct err *e)
+	_must_check_;
+const struct addr *landscape_public(const struct landscape *l, size_t *ret_n);
+
 void landscape_begin(struct landscape *l);
 /*
  * doc has passed its kind's own check (model/kind.h) and is of the object's final form but for addresses left open. id: 0 if

@@ -92,8 +92,8 @@ struct landscape {
 	struct prefix *pool;
 	struct addr *pool_hints;
 	size_t n_pool;
-	struct addr *taken;
-	size_t n_taken;
+	struct addr *taken, *public;
+	size_t n_taken, n_public;
 };
 
 static inline struct node *node_of(const struct object *o)

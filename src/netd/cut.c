@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PORT_DNS	 53
 #define TCP_STATES	 12 /* TCP_ESTABLISHED .. TCP_NEW_SYN_RECV, which the headers do not number */
 #define TCP_TIME_WAIT	 6
 #define TCP_CLOSE	 7
@@ -32,8 +33,21 @@ static bool is_local(const struct tables_network *n, const struct addr *a)
 	return false;
 }
 
+static const struct tables_resolver *resolver_at(const struct tables_network *n,
+						 const struct addr *a)
+{
+	for (uint32_t i = 0; i < n->n_resolvers; i++)
+		if (addr_is_equal(&n->resolvers[i].addr, a))
+			return &n->resolvers[i];
+	return NULL;
+}
+
 static bool local_is_there(const struct tables_network *n, const struct cut_flow *f)
 {
+	const struct tables_resolver *r = resolver_at(n, &f->remote);
+
+	if (r && r->asks && f->local_port == PORT_DNS)
+		return true;
 	for (uint32_t i = 0; i < n->n_endpoints; i++)
 		if (n->endpoints[i].port == f->remote_port &&
 		    addr_is_equal(&n->endpoints[i].addr, &f->remote))
@@ -128,6 +142,9 @@ bool cut_is_allowed(const struct tables_network *n, const struct tables_host *h,
 {
 	if (!host_has(h, &f->local) || host_has(h, &f->remote))
 		return true;
+	/* Names are asked whatever the groups say. */
+	if (f->remote_port == PORT_DNS && resolver_at(n, &f->remote))
+		return true;
 	if (!is_routed(n, h, f))
 		return false;
 	if (groups_allow(n, h, true, &(struct wish){&f->remote, PROTOCOL_TCP, f->local_port}))
@@ -141,6 +158,26 @@ static const struct tables_host *host_at(const struct tables_network *n, const s
 	for (uint32_t i = 0; i < n->n_hosts; i++)
 		if (host_has(&n->hosts[i], a))
 			return &n->hosts[i];
+	return NULL;
+}
+
+/* A resolver's own address is like a host's in its subnet, without groups. NULL: it is none, or asks nobody. */
+static const struct tables_host *asker_at(const struct tables_network *n, const struct addr *a,
+					  struct tables_host *asker)
+{
+	const struct tables_resolver *r = resolver_at(n, a);
+	int f = addr_index(a);
+
+	if (!r || !r->asks)
+		return NULL;
+	*asker = (struct tables_host){0};
+	asker->addresses[f] = *a;
+	for (uint32_t i = 0; i < n->n_subnets; i++)
+		if (n->subnets[i].ranges[f].addr.family == a->family &&
+		    prefix_contains(&n->subnets[i].ranges[f], a)) {
+			asker->subnet = i;
+			return asker;
+		}
 	return NULL;
 }
 
@@ -183,8 +220,11 @@ bool cut_track_is_allowed(const struct tables_network *n, const struct cut_track
 	const struct tables_host *from = host_at(n, &t->source), *to = host_at(n, &t->target);
 	const struct cut_flow flow = {.remote = t->target, .remote_port = t->port};
 	struct wish out = {&t->target, protocol_of(t->protocol), t->port}, in = out;
+	struct tables_host asker;
 
 	in.other = &t->source;
+	if (!from)
+		from = asker_at(n, &t->source, &asker);
 	if (!is_translated_so(n, t, from, to))
 		return false;
 	if (t->protocol == IPPROTO_TCP)

@@ -133,8 +133,8 @@ static int router_enforce(struct netd *n, struct tables_snapshot *s, uint32_t id
 	guests_settle(&n->guests, &record);
 	ret = routers_apply(n->routers, &record, audit, report, e);
 	names_router(routers_names(n->routers), record.kind, record.name, namespace);
-	listening = sockets_apply(&n->sockets, id, namespace, record.endpoints, record.n_endpoints,
-				  link_tell_endpoint, n, ret ? NULL : e);
+	listening = sockets_apply(&n->sockets, namespace, &record, link_tell_endpoint, n,
+				  ret ? NULL : e);
 	routers_each_ns(n->routers, id, namespace_watch, &w);
 	tables_network_done(&record);
 	return ret ? ret : listening;

@@ -49,7 +49,11 @@ void link_progress(void *arg)
 int link_tell_endpoint(const struct socket_known *s, int fd, void *arg)
 {
 	const struct netd *n = arg;
-	const struct msg_endpoint body = {.network = s->network, .port = s->port, .addr = s->addr};
+	const struct msg_endpoint body = {.network = s->network,
+					  .port = s->port,
+					  .kind = s->kind,
+					  .slot = s->slot,
+					  .addr = s->addr};
 	enum msg_type type = fd >= 0 ? MSG_ENDPOINT_OPEN : MSG_ENDPOINT_CLOSE;
 	uint64_t until = clock_mono_ms() + NETD_SEND_MS;
 	int ret;
@@ -74,10 +78,12 @@ static void control_take(struct netd *n)
 		link_hello(n);
 }
 
-static void listeners_take(struct netd *n)
+static void start_take(struct netd *n)
 {
+	const struct msg_start_netd *start = n->msg.body;
 	const struct msg_public *p = n->msg.records;
 
+	n->sockets.n_dns = start->n_dns < DNS_MAX ? start->n_dns : DNS_MAX;
 	for (uint32_t i = 0; i < n->msg.n_records && n->n_listeners < NETD_PUBLIC_MAX; i++)
 		n->listeners[n->n_listeners++] =
 			(struct plan_listener){p[i].addr, (uint16_t)p[i].port};
@@ -87,8 +93,7 @@ static void listeners_take(struct netd *n)
 static void endpoint_back(struct netd *n)
 {
 	const struct msg_endpoint *b = n->msg.body;
-	int ret =
-		sockets_adopt(&n->sockets, b->network, &b->addr, (uint16_t)b->port, n->msg.fds[0]);
+	int ret = sockets_adopt(&n->sockets, b, n->msg.fds[0]);
 
 	if (ret)
 		log_event(LOG_WARN, "endpoint.lost", LF_UINT("network", b->network),
@@ -99,7 +104,7 @@ static int parent_said(struct netd *n)
 {
 	switch (n->msg.type) {
 	case MSG_START_NETD:
-		listeners_take(n);
+		start_take(n);
 		control_take(n);
 		return 0;
 	case MSG_CONTROL_LINK_N:

@@ -136,6 +136,7 @@ static const char router_chains[] =
 	"chain entering {\n"
 	"type filter hook input priority filter; policy drop;\n"
 	"iifname \"lo\" accept\n" ND " accept\n"
+	"jump naming\n"
 	"jump settled\n"
 	"iifname vmap @egress_of\n"
 	"meta l4proto { icmp, ipv6-icmp } accept\n"
@@ -192,6 +193,7 @@ void nft_text_router(const struct tables_network *n, struct text *t)
 	}
 	nft_ways(n, t);
 	nft_groups(n, t);
+	nft_resolvers(n, t);
 	text_add(t, "%s", router_chains);
 }
 

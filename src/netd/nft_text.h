@@ -4,7 +4,9 @@
  *
  *	router      prerouting   a host sends only by its own addresses, nobody else by the router's address space
  *	            prerouting   1:1: public address to host
- *	            input        hosts' groups; then endpoints (address and port) and ICMP only
+ *	            prerouting   what goes to the resolver is not tracked
+ *	            input        the resolver, for hosts; hosts' groups; then endpoints (address and port) and ICMP only
+ *	            output       the resolver's answers are not tracked; whom it asks: hosts' groups
  *	            forward      who may send by which link; hosts' groups, both ends
  *	            postrouting  1:1, NAT gateways
  *	            postrouting  nothing leaves `up` but from a public address of the router

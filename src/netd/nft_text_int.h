@@ -27,6 +27,7 @@ struct prefix *nft_prefixes_disjoint(const struct prefix *p, size_t n, uint8_t f
 void nft_set_of_prefixes(struct text *t, const char *name, uint8_t family, const struct prefix *p,
 			 size_t n);
 
-/* nft_ways.c, nft_groups.c: sets, maps and chains. */
+/* nft_ways.c, nft_groups.c, nft_resolvers.c: sets, maps and chains. */
 void nft_ways(const struct tables_network *n, struct text *t);
 void nft_groups(const struct tables_network *n, struct text *t);
+void nft_resolvers(const struct tables_network *n, struct text *t);

@@ -141,6 +141,26 @@ static void router_spaces(struct ns_state *s, const struct tables_network *n)
 		add_addr(s, &n->endpoints[i].addr, full_length(n->endpoints[i].addr.family), "lo");
 }
 
+static bool is_in_spaces(const struct tables_network *n, const struct addr *a)
+{
+	for (uint32_t i = 0; i < n->n_spaces; i++)
+		if (prefix_contains(&n->spaces[i], a))
+			return true;
+	return false;
+}
+
+static void router_resolvers(struct ns_state *s, const struct tables_network *n)
+{
+	for (uint32_t i = 0; i < n->n_resolvers; i++) {
+		const struct addr *a = &n->resolvers[i].addr;
+
+		add_addr(s, a, full_length(a->family), "lo");
+		/* One that others have too: a peer would not believe a word of ours that came from it. */
+		if (!is_in_spaces(n, a))
+			s->addrs[s->n_addrs - (s->n_addrs > 0)].is_link_scope = true;
+	}
+}
+
 static void router_routes(struct ns_state *s, const struct tables_network *n)
 {
 	char link[IFNAMSIZ];
@@ -253,12 +273,18 @@ static void host_default(struct ns_state *s, const struct tables_network *n, con
 		add_route(s, &all, RT_TABLE_MAIN, via, link);
 		return;
 	}
-	/* What somebody else has set there goes first; the router's own address space is reached in any case. */
+	/* What somebody else has set there goes first; the router's own address space and its resolver are reached in any case. */
 	add_route(s, &all, RT_TABLE_MAIN, via, link)->metric = PLAN_METRIC_GUEST;
 	for (uint32_t i = 0; i < n->n_spaces; i++)
 		if (n->spaces[i].addr.family == via->family)
 			add_route(s, &n->spaces[i], RT_TABLE_MAIN, via, link)->metric =
 				PLAN_METRIC_GUEST;
+	for (uint32_t i = 0; i < n->n_resolvers; i++) {
+		struct prefix to = whole(&n->resolvers[i].addr);
+
+		if (to.addr.family == via->family && !is_in_spaces(n, &to.addr))
+			add_route(s, &to, RT_TABLE_MAIN, via, link)->metric = PLAN_METRIC_GUEST;
+	}
 }
 
 static void host_inside(struct plan_ns *p, const struct names *names,
@@ -408,6 +434,10 @@ static int record_check(const struct names *names, const struct tables_network *
 		if (n->rules[i].first_prefix > n->n_prefixes ||
 		    n->rules[i].n_prefixes > n->n_prefixes - n->rules[i].first_prefix)
 			return BAD(e, n, "a rule's ranges");
+	for (uint32_t i = 0; i < n->n_resolvers; i++)
+		if (n->resolvers[i].addr.family != ADDR_V4 &&
+		    n->resolvers[i].addr.family != ADDR_V6)
+			return BAD(e, n, "a resolver's address");
 	return hosts_check(names, n, e);
 }
 
@@ -430,6 +460,7 @@ int plan_router(const struct names *names, const struct tables_network *n, struc
 	p.n_ns = 1;
 	router_links(router, names, n);
 	router_spaces(router, n);
+	router_resolvers(router, n);
 	router_routes(router, n);
 	router_rules(router, n);
 	router_sysctls(router);

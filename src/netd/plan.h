@@ -7,7 +7,7 @@
  *	         │
  *	      up       169.254.254.2, fe80::2      only if it has a way to the internet
  *	   ┌──┴──────────────── router ────────────────────────────────────────────────────────┐
- *	   │ lo       endpoints' addresses                                                     │
+ *	   │ lo       addresses of endpoints and of the resolver                               │
  *	   │ main     hosts by their links; unreachable for the rest of the address space      │
  *	   │ N + 1000 routes of table N, asked for what comes from the subnets that name it    │
  *	   └──┬───────────────────────────────────────────────────┬────────────────────────────┘

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "netd/sockets.h"
 
-#include "proc/listeners.h"
+#include "netd/socket_open.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78
-#endif
+
+#define PORT_DNS 53
 
 void sockets_init(struct sockets *s, const struct options *o, const struct netns *n)
 {
-	*s = (struct sockets){.options = o, .netns = n};
+	*s = (struct sockets){.options = o, .netns = n, .is_sorted = true};
 }
 
 void sockets_done(struct sockets *s)
@@ -25,40 +25,30 @@ void sockets_done(struct sockets *s)
 	*s = (struct sockets){0};
 }
 
-static int known_cmp(const struct socket_known *a, uint32_t network, const struct addr *addr,
-		     uint16_t port)
+/* --- what is known ---------------------------------------------------------------------------------------- */
+
+#define CMP(a, b) (((a) > (b)) - ((a) < (b)))
+
+/* By all but the namespace. */
+static int known_cmp(const struct socket_known *a, const struct socket_known *b)
 {
-	int c = (a->network > network) - (a->network < network);
+	int c = CMP(a->network, b->network);
 
 	if (!c)
-		c = addr_cmp(&a->addr, addr);
-	return c ? c : (a->port > port) - (a->port < port);
+		c = addr_cmp(&a->addr, &b->addr);
+	if (!c)
+		c = CMP(a->kind, b->kind);
+	if (!c)
+		c = CMP(a->port, b->port);
+	return c ? c : CMP(a->slot, b->slot);
 }
 
-/* Where it is, or would be. */
-static size_t place_of(const struct sockets *s, uint32_t network, const struct addr *a,
-		       uint16_t port)
+static int known_by(const void *a, const void *b)
 {
-	size_t low = 0, high = s->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (known_cmp(&s->known[middle], network, a, port) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return known_cmp(a, b);
 }
 
-static bool is_at(const struct sockets *s, size_t at, uint32_t network, const struct addr *a,
-		  uint16_t port)
-{
-	return at < s->n && known_cmp(&s->known[at], network, a, port) == 0;
-}
-
-static int known_insert(struct sockets *s, size_t at, const struct socket_known *k)
+static int known_add(struct sockets *s, size_t at, const struct socket_known *k)
 {
 	if (s->n == s->cap) {
 		size_t more = s->cap ? s->cap * 2 : 32;
@@ -81,6 +71,38 @@ static void known_drop(struct sockets *s, size_t at)
 	memmove(s->known + at, s->known + at + 1, (s->n - at) * sizeof *s->known);
 }
 
+/* Sockets come back in the parent's order, thousands of them: they are put in order once, when one is looked for. */
+static void known_sort(struct sockets *s)
+{
+	size_t kept = 0;
+
+	if (s->is_sorted)
+		return;
+	s->is_sorted = true;
+	qsort(s->known, s->n, sizeof *s->known, known_by);
+	for (size_t i = 0; i < s->n; i++) {
+		if (!kept || known_cmp(&s->known[kept - 1], &s->known[i]) != 0)
+			s->known[kept++] = s->known[i];
+	}
+	s->n = kept;
+}
+
+/* Where it is, or would be. */
+static size_t place_of(const struct sockets *s, const struct socket_known *k)
+{
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (known_cmp(&s->known[middle], k) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static int cookie_of(int fd, uint64_t *ret_cookie)
 {
 	socklen_t len = sizeof *ret_cookie;
@@ -88,77 +110,88 @@ static int cookie_of(int fd, uint64_t *ret_cookie)
 	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_cookie, &len) ? -errno : 0;
 }
 
-int sockets_adopt(struct sockets *s, uint32_t network, const struct addr *a, uint16_t port, int fd)
+int sockets_adopt(struct sockets *s, const struct msg_endpoint *m, int fd)
 {
-	struct socket_known k = {.network = network, .addr = *a, .port = port};
-	size_t at = place_of(s, network, a, port);
-	int ret = cookie_of(fd, &k.namespace);
+	struct socket_known k = {.network = m->network,
+				 .addr = m->addr,
+				 .port = (uint16_t)m->port,
+				 .slot = (uint16_t)m->slot,
+				 .kind = (uint8_t)m->kind};
+	int ret = m->kind >= ENDPOINT_KIND_COUNT ? -EINVAL : cookie_of(fd, &k.namespace);
 
-	if (ret)
-		return ret;
-	if (is_at(s, at, network, a, port)) {
-		s->known[at] = k;
-		return 0;
+	if (!ret)
+		ret = known_add(s, s->n, &k);
+	if (!ret)
+		s->is_sorted = false;
+	return ret;
+}
+
+/* --- what is wanted --------------------------------------------------------------------------------------- */
+
+struct wanted {
+	struct socket_known *keys; /* sorted */
+	size_t n;
+};
+
+static void want(struct wanted *w, uint32_t network, const struct addr *a, enum endpoint_kind kind,
+		 uint16_t port, uint32_t slots)
+{
+	for (uint32_t i = 0; i < slots; i++)
+		w->keys[w->n++] = (struct socket_known){.network = network,
+							.addr = *a,
+							.port = port,
+							.slot = (uint16_t)i,
+							.kind = (uint8_t)kind};
+}
+
+/* 0 or -ENOMEM. */
+static int wanted_of(const struct sockets *s, const struct tables_network *n,
+		     struct wanted *ret_wanted)
+{
+	const uint32_t udp = s->n_dns * ENDPOINT_ASK_UDP_SLOTS;
+	const uint32_t tcp = s->n_dns * ENDPOINT_ASK_TCP_SLOTS;
+	struct wanted w = {0};
+	size_t most = n->n_endpoints;
+
+	for (uint32_t i = 0; s->n_dns && i < n->n_resolvers; i++)
+		most += 2 + (n->resolvers[i].asks ? udp + tcp : 0);
+	w.keys = calloc(most + 1, sizeof *w.keys);
+	if (!w.keys)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n->n_endpoints; i++)
+		want(&w, n->id, &n->endpoints[i].addr, ENDPOINT_GATE, n->endpoints[i].port, 1);
+	for (uint32_t i = 0; s->n_dns && i < n->n_resolvers; i++) {
+		const struct tables_resolver *r = &n->resolvers[i];
+
+		want(&w, n->id, &r->addr, ENDPOINT_DNS_UDP, PORT_DNS, 1);
+		want(&w, n->id, &r->addr, ENDPOINT_DNS_TCP, PORT_DNS, 1);
+		want(&w, n->id, &r->addr, ENDPOINT_ASK_UDP, 0, r->asks ? udp : 0);
+		want(&w, n->id, &r->addr, ENDPOINT_ASK_TCP, 0, r->asks ? tcp : 0);
 	}
-	return known_insert(s, at, &k);
+	qsort(w.keys, w.n, sizeof *w.keys, known_by);
+	*ret_wanted = w;
+	return 0;
 }
 
-static int set(int fd, int level, int name, int value)
+static bool is_wanted(const struct socket_known *k, const struct wanted *w)
 {
-	return setsockopt(fd, level, name, &value, sizeof value);
+	return w->n && bsearch(k, w->keys, w->n, sizeof *w->keys, known_by);
 }
 
-/* The thread is in the namespace. The socket is the caller's. */
-static int endpoint_open(const struct options *o, const struct tables_network_endpoint *ep,
-			 const char **ret_what)
-{
-	bool v6 = ep->addr.family == ADDR_V6;
-	_cleanup_close_ int fd =
-		socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct sockaddr_storage sa;
-	socklen_t len = addr_to_sockaddr(&ep->addr, ep->port, &sa);
-
-	*ret_what = "socket";
-	if (fd < 0)
-		return -errno;
-	*ret_what = "socket options";
-	/* The address may come a moment later, or go for a moment. */
-	if (set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
-	    (v6 &&
-	     (set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) || set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1))) ||
-	    (!v6 && set(fd, IPPROTO_IP, IP_FREEBIND, 1)) || listener_options(fd, o))
-		return -errno;
-	*ret_what = "bind";
-	if (bind(fd, (struct sockaddr *)&sa, len))
-		return -errno;
-	*ret_what = "listen";
-	if (listen(fd, LISTEN_BACKLOG))
-		return -errno;
-	return take_fd(&fd);
-}
-
-static bool is_wanted(const struct socket_known *k, const struct tables_network_endpoint *endpoints,
-		      size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (k->port == endpoints[i].port && addr_is_equal(&k->addr, &endpoints[i].addr))
-			return true;
-	return false;
-}
+/* --- from the one to the other ---------------------------------------------------------------------------- */
 
 /* What is not wanted, or is of a namespace that is no more. */
 static int network_prune(struct sockets *s, uint32_t network, uint64_t cookie,
-			 const struct tables_network_endpoint *endpoints, size_t n,
-			 sockets_tell_fn *tell, void *arg)
+			 const struct wanted *w, sockets_tell_fn *tell, void *arg)
 {
-	struct addr none = {0};
-	size_t at = place_of(s, network, &none, 0);
+	const struct socket_known first = {.network = network};
+	size_t at = place_of(s, &first);
 	int ret = 0;
 
 	while (at < s->n && s->known[at].network == network) {
 		int told;
 
-		if (s->known[at].namespace == cookie && is_wanted(&s->known[at], endpoints, n)) {
+		if (s->known[at].namespace == cookie && is_wanted(&s->known[at], w)) {
 			at++;
 			continue;
 		}
@@ -173,23 +206,22 @@ static int network_prune(struct sockets *s, uint32_t network, uint64_t cookie,
 	return ret;
 }
 
-static int endpoint_add(struct sockets *s, uint32_t network, uint64_t cookie,
-			const struct tables_network_endpoint *ep, sockets_tell_fn *tell, void *arg,
-			const char **ret_what)
+static int socket_add(struct sockets *s, uint64_t cookie, const struct socket_known *key,
+		      sockets_tell_fn *tell, void *arg, const char **ret_what)
 {
-	struct socket_known k = {
-		.network = network, .addr = ep->addr, .port = ep->port, .namespace = cookie};
-	size_t at = place_of(s, network, &ep->addr, ep->port);
+	struct socket_known k = *key;
+	size_t at = place_of(s, &k);
 	_cleanup_close_ int fd = -1;
 	int ret;
 
-	if (is_at(s, at, network, &ep->addr, ep->port))
+	if (at < s->n && known_cmp(&s->known[at], &k) == 0)
 		return 0;
-	fd = endpoint_open(s->options, ep, ret_what);
+	k.namespace = cookie;
+	fd = socket_open(s->options, k.kind, &k.addr, k.port, ret_what);
 	if (fd < 0)
 		return fd;
 	*ret_what = "handing it over";
-	ret = known_insert(s, at, &k);
+	ret = known_add(s, at, &k);
 	if (ret)
 		return ret;
 	ret = tell(&k, fd, arg);
@@ -205,51 +237,71 @@ static int namespace_cookie(uint64_t *ret_cookie)
 	return fd < 0 ? -errno : cookie_of(fd, ret_cookie);
 }
 
-int sockets_apply(struct sockets *s, uint32_t network, const char *namespace,
-		  const struct tables_network_endpoint *endpoints, size_t n, sockets_tell_fn *tell,
-		  void *arg, struct err *e)
+/* The thread is in the namespace. */
+static int wanted_apply(struct sockets *s, const char *namespace, uint32_t network,
+			const struct wanted *w, sockets_tell_fn *tell, void *arg, struct err *e)
 {
-	_cleanup_close_ int fd = -1;
 	char text[ENDPOINT_TEXT_MAX];
 	const char *what = "";
 	uint64_t cookie = 0;
-	int ret;
+	int ret = namespace_cookie(&cookie);
 
-	fd = netns_open(s->netns, namespace, false, e);
-	if (fd < 0)
-		return fd;
-	ret = netns_enter(fd);
-	if (ret)
-		return err_set(e, ERR_UNAVAILABLE, NULL, "entering namespace '%s': %s", namespace,
-			       strerror(-ret));
-	ret = namespace_cookie(&cookie);
 	if (!ret)
-		ret = network_prune(s, network, cookie, endpoints, n, tell, arg);
+		ret = network_prune(s, network, cookie, w, tell, arg);
 	if (ret)
 		ret = err_set(e, ERR_UNAVAILABLE, NULL, "sockets of namespace '%s': %s", namespace,
 			      strerror(-ret));
-	for (size_t i = 0; i < n; i++) {
-		int added = endpoint_add(s, network, cookie, &endpoints[i], tell, arg, &what);
+	for (size_t i = 0; i < w->n; i++) {
+		const struct socket_known *k = &w->keys[i];
+		int added = socket_add(s, cookie, k, tell, arg, &what);
 
 		if (added && !ret)
 			ret = err_set(e, ERR_UNAVAILABLE, NULL,
-				      "cannot listen on %s in namespace '%s': %s: %s",
-				      endpoint_format(&endpoints[i].addr, endpoints[i].port, text),
-				      namespace, what, strerror(-added));
+				      "no socket at %s in namespace '%s': %s: %s",
+				      endpoint_format(&k->addr, k->port, text), namespace, what,
+				      strerror(-added));
 	}
-	netns_leave(s->netns);
+	return ret;
+}
+
+int sockets_apply(struct sockets *s, const char *namespace, const struct tables_network *n,
+		  sockets_tell_fn *tell, void *arg, struct err *e)
+{
+	_cleanup_close_ int fd = -1;
+	struct wanted w;
+	int ret;
+
+	known_sort(s);
+	fd = netns_open(s->netns, namespace, false, e);
+	if (fd < 0)
+		return fd;
+	if (wanted_of(s, n, &w))
+		return err_set(e, ERR_NOMEM, NULL, "no memory for sockets of '%s'", namespace);
+	ret = netns_enter(fd);
+	if (ret) {
+		ret = err_set(e, ERR_UNAVAILABLE, NULL, "entering namespace '%s': %s", namespace,
+			      strerror(-ret));
+	} else {
+		ret = wanted_apply(s, namespace, n->id, &w, tell, arg, e);
+		netns_leave(s->netns);
+	}
+	free(w.keys);
 	return ret;
 }
 
 int sockets_remove(struct sockets *s, uint32_t network, sockets_tell_fn *tell, void *arg)
 {
-	return network_prune(s, network, 0, NULL, 0, tell, arg);
+	const struct wanted nothing = {0};
+
+	known_sort(s);
+	return network_prune(s, network, 0, &nothing, tell, arg);
 }
 
 int sockets_sweep(struct sockets *s, sockets_network_fn *is_there, sockets_tell_fn *tell, void *arg)
 {
 	int ret = 0;
 
+	known_sort(s);
 	for (size_t i = 0; i < s->n;) {
 		size_t before = s->n;
 		int told = 0;

@@ -22,7 +22,7 @@ enum { OWES_GO = 1, OWES_RELINK = 2, OWES_STOP = 4 };
 
 struct child {
 	enum role role;
-	uint32_t index;		    /* of a gate */
+	uint32_t index;		    /* of a worker */
 	pid_t pid;		    /* 0: WAITING */
 	int link;		    /* -1: none, or closed because the child broke the contract */
 	const struct child *keeper; /* who started it, borrowed; NULL: it is our own child */

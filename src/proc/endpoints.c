@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,7 +12,7 @@
 #define BUCKETS	  4096u
 #define CAP_FIRST 64
 
-_Static_assert(GATES_MAX <= 64, "one bit each in a uint64_t");
+_Static_assert(GATES_MAX <= 64 && DNS_MAX <= 64, "one bit each in a uint64_t");
 
 void endpoints_done(struct endpoints *es)
 {
@@ -25,9 +26,38 @@ void endpoints_done(struct endpoints *es)
 
 /* --- who is owed what --- */
 
+static bool is_gates(const struct endpoint_socket *s)
+{
+	return s->at.kind == ENDPOINT_GATE;
+}
+
+static bool is_to_ask(const struct msg_endpoint *at)
+{
+	return at->kind == ENDPOINT_ASK_UDP || at->kind == ENDPOINT_ASK_TCP;
+}
+
+/* The taker's bit in a word of its kind's. 0: the socket is not for that kind. */
+static uint64_t bit_of(const struct endpoint_socket *s, uint32_t taker)
+{
+	bool is_gate = taker < ENDPOINTS_DNS;
+
+	if (is_gate != is_gates(s))
+		return 0;
+	return (uint64_t)1 << (is_gate ? taker : taker - ENDPOINTS_DNS);
+}
+
+static bool is_for(const struct endpoints *es, const struct endpoint_socket *s, uint32_t taker)
+{
+	if (taker == ENDPOINTS_NETD)
+		return true;
+	if (is_to_ask(&s->at))
+		return es->n_dns && taker == ENDPOINTS_DNS + s->at.slot % es->n_dns;
+	return bit_of(s, taker);
+}
+
 static bool is_owed(const struct endpoint_socket *s, uint32_t taker)
 {
-	return taker == ENDPOINTS_NETD ? s->netd : s->gates >> taker & 1;
+	return taker == ENDPOINTS_NETD ? s->netd : s->workers & bit_of(s, taker);
 }
 
 static void owed_set(struct endpoints *es, struct endpoint_socket *s, uint32_t taker, bool owed)
@@ -37,22 +67,26 @@ static void owed_set(struct endpoints *es, struct endpoint_socket *s, uint32_t t
 	if (taker == ENDPOINTS_NETD)
 		s->netd = owed;
 	else
-		s->gates ^= (uint64_t)1 << taker;
+		s->workers ^= bit_of(s, taker);
 	es->n_owed[taker] += owed ? 1 : (uint32_t)-1;
 }
 
-static void owed_to_gates(struct endpoints *es, struct endpoint_socket *s)
+static void owed_to_workers(struct endpoints *es, struct endpoint_socket *s)
 {
-	for (uint32_t i = 0; i < GATES_MAX; i++)
-		if (es->present >> i & 1)
-			owed_set(es, s, i, true);
+	const uint32_t first = is_gates(s) ? 0 : ENDPOINTS_DNS;
+	const uint64_t present = is_gates(s) ? es->gates : es->dns;
+
+	for (uint32_t i = 0; i < 64 && present >> i; i++)
+		if (present >> i & 1 && is_for(es, s, first + i))
+			owed_set(es, s, first + i, true);
 }
 
 /* --- the hash table --- */
 
 static uint32_t *bucket_of(const struct endpoints *es, const struct msg_endpoint *at)
 {
-	uint64_t h = at->addr.hi ^ at->addr.lo ^ ((uint64_t)at->network << 32 | at->port);
+	uint64_t h = at->addr.hi ^ at->addr.lo ^ ((uint64_t)at->network << 32 | at->port) ^
+		     ((uint64_t)at->kind << 48 | (uint64_t)at->slot << 16);
 
 	h *= 0x9e3779b97f4a7c15u; /* Fibonacci hashing: the upper bits are well mixed */
 	return &es->buckets[h >> 32 & (BUCKETS - 1)];
@@ -60,8 +94,8 @@ static uint32_t *bucket_of(const struct endpoints *es, const struct msg_endpoint
 
 static bool is_at(const struct endpoint_socket *s, const struct msg_endpoint *at)
 {
-	return s->at.network == at->network && s->at.port == at->port &&
-	       addr_is_equal(&s->at.addr, &at->addr);
+	return s->at.network == at->network && s->at.port == at->port && s->at.kind == at->kind &&
+	       s->at.slot == at->slot && addr_is_equal(&s->at.addr, &at->addr);
 }
 
 static struct endpoint_socket *find(const struct endpoints *es, const struct msg_endpoint *at)
@@ -84,7 +118,7 @@ static void forget_if_told(struct endpoints *es, struct endpoint_socket *s)
 {
 	uint32_t *link, number = (uint32_t)(s - es->all) + 1;
 
-	if (s->fd >= 0 || s->gates || s->netd)
+	if (s->fd >= 0 || s->workers || s->netd)
 		return;
 	for (link = bucket_of(es, &s->at); *link != number; link = &es->all[*link - 1].next)
 		;
@@ -133,18 +167,39 @@ static struct endpoint_socket *insert(struct endpoints *es, const struct msg_end
 
 /* --- operations --- */
 
-static bool is_sound(const struct msg_endpoint *at)
+static uint32_t slots_of(const struct msg_endpoint *at)
 {
-	return (at->addr.family == ADDR_V4 || at->addr.family == ADDR_V6) && at->port >= 1 &&
-	       at->port <= 65535;
+	return at->kind == ENDPOINT_ASK_UDP   ? DNS_MAX * ENDPOINT_ASK_UDP_SLOTS
+	       : at->kind == ENDPOINT_ASK_TCP ? DNS_MAX * ENDPOINT_ASK_TCP_SLOTS
+					      : 1;
 }
 
-static bool is_listening(int fd)
+static bool is_sound(const struct msg_endpoint *at)
 {
-	int yes = 0;
-	socklen_t len = sizeof yes;
+	if (at->kind >= ENDPOINT_KIND_COUNT || at->slot >= slots_of(at))
+		return false;
+	if (is_to_ask(at) ? at->port != 0 : at->port < 1 || at->port > 65535)
+		return false;
+	return at->addr.family == ADDR_V4 || at->addr.family == ADDR_V6;
+}
 
-	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) && yes;
+static bool has_option(int fd, int option, int want)
+{
+	int value = -1;
+	socklen_t len = sizeof value;
+
+	return !getsockopt(fd, SOL_SOCKET, option, &value, &len) && value == want;
+}
+
+/* What netd hands over is given on to processes that trust what they get. */
+static bool is_socket_of(int fd, const struct msg_endpoint *at)
+{
+	const bool is_udp = at->kind == ENDPOINT_DNS_UDP || at->kind == ENDPOINT_ASK_UDP;
+	const bool listens = at->kind == ENDPOINT_GATE || at->kind == ENDPOINT_DNS_TCP;
+
+	return has_option(fd, SO_DOMAIN, at->addr.family == ADDR_V6 ? AF_INET6 : AF_INET) &&
+	       has_option(fd, SO_PROTOCOL, is_udp ? IPPROTO_UDP : IPPROTO_TCP) &&
+	       has_option(fd, SO_ACCEPTCONN, listens);
 }
 
 int endpoints_open(struct endpoints *es, const struct msg_endpoint *at, int fd)
@@ -152,7 +207,7 @@ int endpoints_open(struct endpoints *es, const struct msg_endpoint *at, int fd)
 	struct endpoint_socket *s;
 	int ret;
 
-	if (!is_sound(at) || !is_listening(fd))
+	if (!is_sound(at) || !is_socket_of(fd, at))
 		return -EINVAL;
 	s = find(es, at);
 	if (!s) {
@@ -165,7 +220,7 @@ int endpoints_open(struct endpoints *es, const struct msg_endpoint *at, int fd)
 		close(s->fd);
 	s->fd = fd;
 	owed_set(es, s, ENDPOINTS_NETD, false); /* it knows this one */
-	owed_to_gates(es, s);
+	owed_to_workers(es, s);
 	return 0;
 }
 
@@ -178,25 +233,34 @@ int endpoints_close(struct endpoints *es, const struct msg_endpoint *at)
 	close(s->fd);
 	s->fd = -1;
 	owed_set(es, s, ENDPOINTS_NETD, false);
-	owed_to_gates(es, s);
+	owed_to_workers(es, s);
 	forget_if_told(es, s);
 	return 0;
 }
 
+static void present_set(struct endpoints *es, uint32_t taker, bool is_present)
+{
+	uint64_t *word = taker < ENDPOINTS_DNS ? &es->gates : &es->dns;
+	uint64_t bit = (uint64_t)1 << (taker < ENDPOINTS_DNS ? taker : taker - ENDPOINTS_DNS) % 64;
+
+	assert(taker <= ENDPOINTS_NETD);
+	if (taker != ENDPOINTS_NETD) /* it makes the changes, and need not be told of them */
+		*word = is_present ? *word | bit : *word & ~bit;
+}
+
 void endpoints_begin(struct endpoints *es, uint32_t taker)
 {
-	assert(taker <= ENDPOINTS_NETD);
-	for (uint32_t i = 0; i < es->n; i++)
-		owed_set(es, &es->all[i], taker, es->all[i].fd >= 0);
-	if (taker < GATES_MAX)
-		es->present |= (uint64_t)1 << taker;
+	present_set(es, taker, true);
+	for (uint32_t i = 0; i < es->n; i++) {
+		struct endpoint_socket *s = &es->all[i];
+
+		owed_set(es, s, taker, s->fd >= 0 && is_for(es, s, taker));
+	}
 }
 
 void endpoints_end(struct endpoints *es, uint32_t taker)
 {
-	assert(taker <= ENDPOINTS_NETD);
-	if (taker < GATES_MAX)
-		es->present &= ~((uint64_t)1 << taker);
+	present_set(es, taker, false);
 	for (uint32_t i = 0; i < es->n; i++) {
 		if (!is_used(&es->all[i]))
 			continue;

@@ -9,7 +9,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-static int failed(struct err *e, const struct endpoint *p, const char *what)
+#define PUBLIC	"--listen"
+#define METRICS "--metrics"
+
+/* option, and the transport where it has more than one */
+static int failed(struct err *e, const char *option, const struct endpoint *p, const char *what)
 {
 	const char *way_out = "";
 	char text[ENDPOINT_TEXT_MAX];
@@ -17,12 +21,12 @@ static int failed(struct err *e, const struct endpoint *p, const char *what)
 	if (errno == EACCES)
 		way_out = ": a port below 1024 needs root or CAP_NET_BIND_SERVICE";
 	if (errno == EADDRINUSE)
-		way_out = ": another program has it";
+		way_out = ": another program has it; give another address or port";
 	if (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)
-		way_out = ": this machine has no such address; name others with --listen";
+		way_out = ": this machine has no such address; give another one";
 	if (errno == ENOENT)
 		way_out = ": the kernel does not know this --congestion";
-	return err_set(e, ERR_UNAVAILABLE, NULL, "cannot listen on %s: %s: %s%s",
+	return err_set(e, ERR_UNAVAILABLE, NULL, "%s: cannot listen on %s: %s: %s%s", option,
 		       endpoint_format(&p->addr, p->port, text), what, strerror(errno), way_out);
 }
 
@@ -31,27 +35,47 @@ static int set(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof value);
 }
 
-static int tcp_socket(const struct addr *a)
+static int socket_make(const struct addr *a, int type)
 {
 	int family = a->family == ADDR_V6 ? AF_INET6 : AF_INET;
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return -1;
-	if (set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
-	    (family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))) {
+	if (fd >= 0 && family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
-static int tcp_bind(int fd, const struct endpoint *p)
+static int tcp_socket(const struct addr *a)
+{
+	int fd = socket_make(a, SOCK_STREAM);
+
+	if (fd >= 0 && set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int bind_at(int fd, const struct endpoint *p)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = addr_to_sockaddr(&p->addr, p->port, &sa);
 
 	return bind(fd, (struct sockaddr *)&sa, len);
+}
+
+/* *p gets the port that the kernel chose if it is 0. */
+static int port_read(int fd, struct endpoint *p)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len))
+		return -1;
+	addr_from_sockaddr(&sa, &p->port);
+	return 0;
 }
 
 /*
@@ -63,9 +87,9 @@ static int nobody_has(const struct endpoint *p, struct err *e)
 	_cleanup_close_ int fd = tcp_socket(&p->addr);
 
 	if (fd < 0)
-		return failed(e, p, "socket");
-	if (tcp_bind(fd, p))
-		return failed(e, p, "bind");
+		return failed(e, PUBLIC, p, "socket");
+	if (bind_at(fd, p))
+		return failed(e, PUBLIC, p, "bind");
 	return 0;
 }
 
@@ -86,35 +110,102 @@ int listener_options(int fd, const struct options *o)
 	return 0;
 }
 
-/* *p gets the port that the kernel chose if it is 0. */
 static int public_open(const struct options *o, struct endpoint *p, struct err *e)
 {
 	_cleanup_close_ int fd = tcp_socket(&p->addr);
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof sa;
 
 	if (fd < 0)
-		return failed(e, p, "socket");
+		return failed(e, PUBLIC, p, "socket");
 	if (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || listener_options(fd, o))
-		return failed(e, p, "socket options");
-	if (tcp_bind(fd, p))
-		return failed(e, p, "bind");
-	if (listen(fd, LISTEN_BACKLOG) || getsockname(fd, (struct sockaddr *)&sa, &len))
-		return failed(e, p, "listen");
-	addr_from_sockaddr(&sa, &p->port);
+		return failed(e, PUBLIC, p, "socket options");
+	if (bind_at(fd, p))
+		return failed(e, PUBLIC, p, "bind");
+	if (listen(fd, LISTEN_BACKLOG) || port_read(fd, p))
+		return failed(e, PUBLIC, p, "listen");
 	return take_fd(&fd);
 }
+
+/* --- name server --- */
+
+/* Neither SO_REUSEADDR, by which two programs could have one UDP port, nor SO_REUSEPORT: who comes second is refused. */
+static int dns_udp_open(struct endpoint *p, struct err *e)
+{
+	static const char option[] = "--dns-listen (UDP)";
+	_cleanup_close_ int fd = socket_make(&p->addr, SOCK_DGRAM);
+
+	if (fd < 0)
+		return failed(e, option, p, "socket");
+	if (p->addr.family == ADDR_V6 ? set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT)
+				      : set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT))
+		return failed(e, option, p, "socket options");
+	/* Past the system's maximum if we may, else up to it: it is for bursts. */
+	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, DNS_RCVBUF))
+		(void)set(fd, SOL_SOCKET, SO_RCVBUF, DNS_RCVBUF);
+	if (bind_at(fd, p) || port_read(fd, p))
+		return failed(e, option, p, "bind");
+	return take_fd(&fd);
+}
+
+static int dns_tcp_open(const struct endpoint *p, struct err *e)
+{
+	static const char option[] = "--dns-listen (TCP)";
+	_cleanup_close_ int fd = tcp_socket(&p->addr);
+
+	if (fd < 0)
+		return failed(e, option, p, "socket");
+	if (set(fd, IPPROTO_TCP, TCP_NODELAY, 1))
+		return failed(e, option, p, "socket options");
+	if (bind_at(fd, p))
+		return failed(e, option, p, "bind");
+	if (listen(fd, DNS_BACKLOG))
+		return failed(e, option, p, "listen");
+	return take_fd(&fd);
+}
+
+/* A port that the kernel chose for UDP may be somebody's by TCP: then another. */
+static int dns_open(struct dns_listener *l, struct err *e)
+{
+	const struct endpoint wanted = l->at;
+
+	for (int left = wanted.port ? 1 : DNS_PORT_TRIES; left; left--) {
+		l->at = wanted;
+		l->udp = dns_udp_open(&l->at, e);
+		if (l->udp < 0)
+			return l->udp;
+		l->tcp = dns_tcp_open(&l->at, e);
+		if (l->tcp >= 0)
+			return 0;
+		cleanup_close_p(&l->udp);
+		l->udp = -1;
+	}
+	return l->tcp;
+}
+
+static int dns_open_all(const struct options *o, struct listeners *l, struct err *e)
+{
+	int ret = 0;
+
+	while (!ret && l->n_dns < o->n_dns_listen) {
+		struct dns_listener *d = &l->dns[l->n_dns++];
+
+		*d = (struct dns_listener){.at = o->dns_listen[l->n_dns - 1], .udp = -1, .tcp = -1};
+		ret = dns_open(d, e);
+	}
+	return ret;
+}
+
+/* --- control --- */
 
 static int metrics_open(const struct endpoint *p, struct err *e)
 {
 	_cleanup_close_ int fd = tcp_socket(&p->addr);
 
 	if (fd < 0)
-		return failed(e, p, "socket");
-	if (tcp_bind(fd, p))
-		return failed(e, p, "bind");
+		return failed(e, METRICS, p, "socket");
+	if (bind_at(fd, p))
+		return failed(e, METRICS, p, "bind");
 	if (listen(fd, 128))
-		return failed(e, p, "listen");
+		return failed(e, METRICS, p, "listen");
 	return take_fd(&fd);
 }
 
@@ -196,6 +287,8 @@ int listeners_open(const struct options *o, size_t n_gates, struct listeners *re
 			l->public[g][i] = -1;
 	memcpy(l->endpoints, o->listen, sizeof l->endpoints);
 	ret = public_open_all(o, n_gates, l, e);
+	if (!ret)
+		ret = dns_open_all(o, l, e);
 	if (ret)
 		goto out;
 	if (o->metrics.addr.family != ADDR_NONE) {
@@ -219,6 +312,10 @@ void listeners_close(struct listeners *l)
 	for (size_t g = 0; g < l->n_gates; g++)
 		for (size_t i = 0; i < l->n_endpoints; i++)
 			cleanup_close_p(&l->public[g][i]);
+	for (size_t i = 0; i < l->n_dns; i++) {
+		cleanup_close_p(&l->dns[i].udp);
+		cleanup_close_p(&l->dns[i].tcp);
+	}
 	cleanup_close_p(&l->metrics);
 	cleanup_close_p(&l->api);
 	*l = (struct listeners){.api = -1, .metrics = -1};

@@ -5,6 +5,9 @@
  *
  * Each gate has its own socket per public address (SO_REUSEPORT: the kernel spreads new connections over them). Options set here
  * are inherited by the accepted sockets.
+ *
+ * The dns processes share one UDP and one TCP socket per address of theirs, so that none that dies or hangs keeps questions of
+ * its own. Datagrams go out whatever somebody says of the path's MTU, and are never fragmented here (RFC 9715).
  */
 #pragma once
 
@@ -14,11 +17,21 @@
 #define LISTEN_BACKLOG	     65535
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT	     6
+#define DNS_BACKLOG	     1024
+#define DNS_RCVBUF	     (1 << 20) /* as far as the system allows */
+#define DNS_PORT_TRIES	     32 /* to find a port that is free by both UDP and TCP, where any will do */
+
+struct dns_listener {
+	struct endpoint at; /* with the port that port 0 became, the same for both */
+	int udp, tcp;
+};
 
 struct listeners {
 	struct endpoint endpoints[LISTENERS_MAX]; /* with the ports that port 0 became */
 	int public[GATES_MAX][LISTENERS_MAX];
 	size_t n_gates, n_endpoints;
+	struct dns_listener dns[LISTENERS_MAX];
+	size_t n_dns;
 	int api;     /* mode 0666: who may do what is decided by the peer's credentials */
 	int metrics; /* -1: off */
 };

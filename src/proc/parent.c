@@ -32,9 +32,12 @@ static struct child *child_of(struct parent *p, pid_t pid)
 		return &p->control;
 	if (p->keeper.pid == pid)
 		return &p->keeper;
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		if (p->gates[i].pid == pid)
-			return &p->gates[i];
+	workers_foreach (w, &p->gates)
+		if (w->pid == pid)
+			return w;
+	workers_foreach (w, &p->dns)
+		if (w->pid == pid)
+			return w;
 	return NULL;
 }
 
@@ -51,8 +54,8 @@ static void on_child_gone(struct parent *p, struct child *c, int status)
 	pid_t pid = c->pid;
 
 	child_reaped(c, status, parent_is_stopping(p));
-	if (c->role == ROLE_GATE)
-		gate_gone(p, c, pid);
+	if (workers_of(p, c))
+		worker_gone(p, c, pid);
 	parent_probe_ended(p, status);
 	if (c->role == ROLE_KEEPER)
 		netd_on_keeper_gone(p);
@@ -94,18 +97,20 @@ static void end_if_is(struct child *c, pid_t pid)
 
 static void on_control_msg(struct parent *p, const struct msg *m)
 {
-	const struct msg_end_gate *gate = m->body;
+	const struct msg_end_gate *end = m->body;
 	const struct msg_netd *netd = m->body;
 
 	if (m->type == MSG_END_NETD)
 		end_if_is(&p->netd, netd->pid);
-	else if (m->type == MSG_END_GATE && gate->index < p->n_gates)
-		end_if_is(&p->gates[gate->index], gate->pid);
+	else if (m->type == MSG_END_GATE && end->index < p->gates.n)
+		end_if_is(&p->gates.child[end->index], end->pid);
+	else if (m->type == MSG_END_DNS && end->index < p->dns.n)
+		end_if_is(&p->dns.child[end->index], end->pid);
 	else if (m->type == MSG_READY && p->phase == WAIT_CONTROL)
-		gates_start(p);
+		workers_start(p);
 }
 
-/* 0, or it broke the contract. Gates have nothing to say to the parent. */
+/* 0, or it broke the contract. Workers have nothing to say to the parent. */
 static int on_msg(struct parent *p, struct child *c, struct msg *m)
 {
 	int ret = 0;
@@ -154,8 +159,10 @@ static void on_event(struct parent *p, uint32_t event)
 		on_link(p, &p->keeper);
 	else if (event == EVENT_NETD)
 		on_link(p, &p->netd);
-	else if (event - EVENT_GATES < p->n_gates)
-		on_link(p, &p->gates[event - EVENT_GATES]);
+	else if (event - EVENT_GATES < p->gates.n)
+		on_link(p, &p->gates.child[event - EVENT_GATES]);
+	else if (event - EVENT_DNS < p->dns.n)
+		on_link(p, &p->dns.child[event - EVENT_DNS]);
 }
 
 /* Control does not come up: serve by what an earlier run left, or give up where there never was anything. */
@@ -168,7 +175,7 @@ static void control_missing(struct parent *p, uint64_t now)
 	if (state_dir_has_tables(p->o.state_dir)) {
 		log_event(LOG_ERROR, "control.missing",
 			  LF_STR("so", "the gates start with the tables of an earlier run"));
-		gates_start(p);
+		workers_start(p);
 	} else if (failed) {
 		log_event(LOG_ERROR, "control.missing",
 			  LF_STR("so", "there are no tables of an earlier run: giving up"));
@@ -177,17 +184,31 @@ static void control_missing(struct parent *p, uint64_t now)
 	}
 }
 
+static void workers_start_due(struct parent *p, struct workers *ws, uint64_t now)
+{
+	workers_foreach (w, ws)
+		if (!child_is_running(w) && now >= w->due_ms)
+			worker_start(p, w);
+}
+
 static void start_due(struct parent *p, uint64_t now)
 {
 	if (!child_is_running(&p->control) && now >= p->control.due_ms)
 		control_start(p);
 	if (p->phase != SERVE)
 		return;
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		if (!child_is_running(&p->gates[i]) && now >= p->gates[i].due_ms)
-			gate_start(p, &p->gates[i]);
+	workers_start_due(p, &p->gates, now);
+	workers_start_due(p, &p->dns, now);
 	if (netd_is_due(p, now))
 		netd_start(p);
+}
+
+static uint64_t due_first(const struct workers *ws, uint64_t until)
+{
+	for (uint32_t i = 0; i < ws->n; i++)
+		if (!child_is_running(&ws->child[i]) && ws->child[i].due_ms < until)
+			until = ws->child[i].due_ms;
+	return until;
 }
 
 /* Until something has to be done without an event, at most. */
@@ -199,9 +220,7 @@ static int wait_ms(const struct parent *p, uint64_t now)
 		return 100;
 	if (!child_is_running(&p->control) && p->control.due_ms < until)
 		until = p->control.due_ms;
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		if (!child_is_running(&p->gates[i]) && p->gates[i].due_ms < until)
-			until = p->gates[i].due_ms;
+	until = due_first(&p->dns, due_first(&p->gates, until));
 	if (!p->netd_off[0] && !netd_is_there(p) && p->netd.due_ms < until)
 		until = p->netd.due_ms;
 	return until > now ? (int)(until - now) : 0;
@@ -237,15 +256,20 @@ static void run(struct parent *p)
 
 static void log_listeners(const struct parent *p)
 {
+	const struct listeners *l = &p->listeners;
 	char text[ENDPOINT_TEXT_MAX];
 
-	for (size_t i = 0; i < p->listeners.n_endpoints; i++)
-		log_event(LOG_INFO, "listener.open",
-			  LF_STR("address", endpoint_format(&p->listeners.endpoints[i].addr,
-							    p->listeners.endpoints[i].port, text)));
+	for (size_t i = 0; i < l->n_endpoints; i++)
+		log_event(LOG_INFO, "listener.open", LF_STR("for", "clients"),
+			  LF_STR("address", endpoint_format(&l->endpoints[i].addr,
+							    l->endpoints[i].port, text)));
+	for (size_t i = 0; i < l->n_dns; i++)
+		log_event(LOG_INFO, "listener.open", LF_STR("for", "dns"),
+			  LF_STR("address",
+				 endpoint_format(&l->dns[i].at.addr, l->dns[i].at.port, text)));
 	log_event(LOG_INFO, "daemon.started", LF_STR("version", POSTERN_VERSION),
-		  LF_UINT("gates", p->n_gates), LF_STR("state", p->o.state_dir),
-		  LF_STR("socket", p->o.socket_path));
+		  LF_UINT("gates", p->gates.n), LF_UINT("dns", p->dns.n),
+		  LF_STR("state", p->o.state_dir), LF_STR("socket", p->o.socket_path));
 }
 
 int parent_main(const struct options *o, char **argv)

@@ -4,21 +4,22 @@
  * nothing that comes from a network, and of its children only messages (proc/msg.h).
  *
  *	              MSG_READY, or tables of an
- *	              earlier run and no control          SIGTERM          gates gone        netd gone
- *	WAIT_CONTROL ────────────────────────────▶ SERVE ────────▶ STOP_GATES ───▶ STOP_NETD ───▶ STOP_CONTROL ───▶ end
+ *	              earlier run and no control          SIGTERM        workers gone        netd gone
+ *	WAIT_CONTROL ────────────────────────────▶ SERVE ────────▶ STOP_WORKERS ───▶ STOP_NETD ───▶ STOP_CONTROL ───▶ end
  *
- * netd is started by the keeper (proc/keeper.h), when gates are and whenever it died; the rest go on without it. If the keeper
- * dies there is no netd until the daemon is started again: networks stay as they are.
+ * The workers are the gates and the dns processes. There are no dns processes where nobody could ask them: without networks and
+ * without --dns-listen. netd is started by the keeper (proc/keeper.h), when workers are and whenever it died; the rest go on
+ * without it. If the keeper dies there is no netd until the daemon is started again: networks stay as they are.
  *
- * Gates never wait for a control that cannot come up (a damaged store, a full disk) if there are tables to serve by.
+ * Workers never wait for a control that cannot come up (a damaged store, a full disk) if there are tables to serve by.
  */
 #pragma once
 
 #include "proc/options.h"
 
-#define PARENT_CONTROL_TRIES   3    /* deaths of control before the gates start without it */
+#define PARENT_CONTROL_TRIES   3    /* deaths of control before the workers start without it */
 #define PARENT_CONTROL_WAIT_MS 5000 /* or this long without MSG_READY */
-#define PARENT_STOP_GATES_MS   3000 /* then SIGKILL */
+#define PARENT_STOP_WORKERS_MS 3000 /* then SIGKILL */
 #define PARENT_STOP_NETD_MS    1000
 #define PARENT_STOP_CONTROL_MS 2000
 #define PARENT_RETRY_MS	       2 /* between tries to hand endpoints to who takes no more of them */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Starting control and the gates, and what they are told. */
+/* Starting control and the workers, and what they are told. */
 #include "base/clock.h"
 #include "proc/parent_int.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -46,56 +47,82 @@ static void tell_listener(struct child *c, enum msg_type type, enum listener_kin
 	child_tell(c, type, &body, sizeof body, &fd);
 }
 
-static void tell_control_up(struct parent *p, const struct child *gate, int link)
-{
-	const struct msg_gate_up body = {.index = gate->index, .pid = gate->pid};
+/* --- workers, and netd, by kind --- */
 
-	child_tell(&p->control, MSG_GATE_UP, &body, sizeof body,
-		   (int[]){link, p->counters[gate->index]});
+/* What they are told by, and control of them. 0 where there is no such message: MSG_START_GATE is none of these. */
+static const struct talk {
+	enum msg_type listener, go, stop, relink, endpoint, endpoint_gone;
+	enum msg_type up, gone;
+} talks[ROLE_COUNT] = {
+	[ROLE_GATE] = {MSG_LISTENER, MSG_GO_GATE, MSG_STOP_GATE, MSG_CONTROL_LINK, MSG_ENDPOINT,
+		       MSG_ENDPOINT_GONE, MSG_GATE_UP, MSG_GATE_GONE},
+	[ROLE_DNS] = {MSG_LISTENER_D, MSG_GO_DNS, MSG_STOP_DNS, MSG_CONTROL_LINK_D, MSG_ENDPOINT_D,
+		      MSG_ENDPOINT_GONE_D, MSG_DNS_UP, MSG_DNS_GONE},
+	[ROLE_NETD] = {.go = MSG_GO_NETD, .stop = MSG_STOP_NETD, .endpoint = MSG_ENDPOINT_BACK},
+};
+
+static const struct talk *talk_of(const struct child *c)
+{
+	return &talks[c->role];
 }
 
-void gate_gone(struct parent *p, const struct child *g, pid_t pid)
+struct workers *workers_of(struct parent *p, const struct child *c)
 {
-	const struct msg_gate_gone body = {.index = g->index, .pid = pid};
+	return c->role == ROLE_GATE ? &p->gates : c->role == ROLE_DNS ? &p->dns : NULL;
+}
 
-	endpoints_end(&p->endpoints, g->index);
-	child_tell(&p->control, MSG_GATE_GONE, &body, sizeof body, NULL);
+static uint32_t taker_of(const struct child *c)
+{
+	return c->role == ROLE_NETD  ? ENDPOINTS_NETD
+	       : c->role == ROLE_DNS ? ENDPOINTS_DNS + c->index
+				     : c->index;
+}
+
+static void tell_control_up(struct parent *p, const struct child *w, int link)
+{
+	const struct msg_gate_up body = {.index = w->index, .pid = w->pid};
+
+	child_tell(&p->control, talk_of(w)->up, &body, sizeof body,
+		   (int[]){link, workers_of(p, w)->counters[w->index]});
+}
+
+void worker_gone(struct parent *p, const struct child *w, pid_t pid)
+{
+	const struct msg_gate_gone body = {.index = w->index, .pid = pid};
+
+	endpoints_end(&p->endpoints, taker_of(w));
+	child_tell(&p->control, talk_of(w)->gone, &body, sizeof body, NULL);
 }
 
 /* --- what is owed --- */
 
-/* Control was started while the gate ran: both get the ends of a new link. */
-static int gate_relink(struct parent *p, struct child *g)
+/* Control was started while the worker ran: both get the ends of a new link. */
+static int worker_relink(struct parent *p, struct child *w)
 {
 	const struct msg_empty empty = {0};
 	int ends[2], ret;
 
 	if (link_pair(ends)) {
-		child_kill(g, "no link for it and control");
+		child_kill(w, "no link for it and control");
 		return -EPIPE;
 	}
-	ret = child_send(g, MSG_CONTROL_LINK, &empty, sizeof empty, &ends[0]);
+	ret = child_send(w, talk_of(w)->relink, &empty, sizeof empty, &ends[0]);
 	if (!ret)
-		tell_control_up(p, g, ends[1]);
+		tell_control_up(p, w, ends[1]);
 	close(ends[0]);
 	close(ends[1]);
 	return ret;
 }
 
-static uint32_t taker_of(const struct child *c)
-{
-	return c->role == ROLE_NETD ? ENDPOINTS_NETD : c->index;
-}
-
 static int endpoints_flush(struct parent *p, struct child *c)
 {
+	const struct talk *t = talk_of(c);
 	const struct endpoint_socket *s;
 	uint32_t cursor = 0;
 
 	while ((s = endpoints_next(&p->endpoints, taker_of(c), &cursor))) {
-		enum msg_type type = c->role == ROLE_NETD ? MSG_ENDPOINT_BACK
-				     : s->fd >= 0	  ? MSG_ENDPOINT
-							  : MSG_ENDPOINT_GONE;
+		/* netd is owed none that is gone */
+		enum msg_type type = s->fd >= 0 ? t->endpoint : t->endpoint_gone;
 		int ret = child_send(c, type, &s->at, sizeof s->at, &s->fd);
 
 		if (ret)
@@ -108,15 +135,12 @@ static int endpoints_flush(struct parent *p, struct child *c)
 
 static int send_owed(struct parent *p, struct child *c, unsigned int what)
 {
-	const bool is_netd = c->role == ROLE_NETD;
 	const struct msg_empty empty = {0};
 
 	if (what == OWES_RELINK)
-		return is_netd ? netd_relink(p) : gate_relink(p, c);
-	if (what == OWES_GO)
-		return child_send(c, is_netd ? MSG_GO_NETD : MSG_GO_GATE, &empty, sizeof empty,
-				  NULL);
-	return child_send(c, is_netd ? MSG_STOP_NETD : MSG_STOP_GATE, &empty, sizeof empty, NULL);
+		return c->role == ROLE_NETD ? netd_relink(p) : worker_relink(p, c);
+	return child_send(c, what == OWES_GO ? talk_of(c)->go : talk_of(c)->stop, &empty,
+			  sizeof empty, NULL);
 }
 
 /* -EAGAIN: some is still owed */
@@ -157,8 +181,10 @@ bool owed_flush(struct parent *p)
 	uint64_t now = clock_mono_ms();
 	bool left = flush_turn(p, &p->netd, now);
 
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		left |= flush_turn(p, &p->gates[i], now);
+	workers_foreach (w, &p->gates)
+		left |= flush_turn(p, w, now);
+	workers_foreach (w, &p->dns)
+		left |= flush_turn(p, w, now);
 	return left;
 }
 
@@ -179,33 +205,66 @@ static bool start(struct parent *p, struct child *c, uint32_t event)
 	return true;
 }
 
-void gate_start(struct parent *p, struct child *g)
+static void gate_tell_start(struct parent *p, struct child *g, int control_link)
 {
-	const struct msg_start_gate body = {.index = g->index, .n_gates = p->n_gates};
-	int ends[2];
+	const struct msg_start_gate body = {.index = g->index, .n_gates = p->gates.n};
 
-	if (!start(p, g, EVENT_GATES + g->index))
-		return;
-	if (link_pair(ends)) {
-		child_kill(g, "no link for it and control");
-		return;
-	}
-	p->a_gate_ran = true;
 	child_tell(g, MSG_START_GATE, &body, sizeof body,
-		   (int[]){ends[0], p->counters[g->index], p->quota});
+		   (int[]){control_link, p->gates.counters[g->index], p->quota});
 	for (size_t i = 0; i < p->listeners.n_endpoints; i++)
 		tell_listener(g, MSG_LISTENER, LISTENER_PUBLIC, &p->listeners.endpoints[i],
 			      p->listeners.public[g->index][i]);
-	tell_control_up(p, g, ends[1]);
+}
+
+static void dns_tell_start(struct parent *p, struct child *d, int control_link)
+{
+	struct msg_start_dns body = {.index = d->index, .n_dns = p->dns.n};
+
+	memcpy(body.cookie_key, p->cookie_key, sizeof body.cookie_key);
+	child_tell(d, MSG_START_DNS, &body, sizeof body,
+		   (int[]){control_link, p->dns.counters[d->index]});
+	for (size_t i = 0; i < p->listeners.n_dns; i++) {
+		const struct dns_listener *l = &p->listeners.dns[i];
+
+		tell_listener(d, MSG_LISTENER_D, LISTENER_DNS_UDP, &l->at, l->udp);
+		tell_listener(d, MSG_LISTENER_D, LISTENER_DNS_TCP, &l->at, l->tcp);
+	}
+}
+
+void worker_start(struct parent *p, struct child *w)
+{
+	const bool is_dns = w->role == ROLE_DNS;
+	int ends[2];
+
+	if (!start(p, w, (is_dns ? EVENT_DNS : EVENT_GATES) + w->index))
+		return;
+	if (link_pair(ends)) {
+		child_kill(w, "no link for it and control");
+		return;
+	}
+	p->a_worker_ran = true;
+	if (is_dns)
+		dns_tell_start(p, w, ends[0]);
+	else
+		gate_tell_start(p, w, ends[0]);
+	tell_control_up(p, w, ends[1]);
 	close(ends[0]);
 	close(ends[1]);
-	endpoints_begin(&p->endpoints, g->index);
-	child_owe(p, g, OWES_GO);
+	endpoints_begin(&p->endpoints, taker_of(w));
+	child_owe(p, w, OWES_GO);
+}
+
+static void workers_relink(struct parent *p, struct workers *ws)
+{
+	workers_foreach (w, ws)
+		if (child_is_running(w) && w->link >= 0)
+			child_owe(p, w, OWES_RELINK);
 }
 
 void control_start(struct parent *p)
 {
-	const struct msg_go_control go = {.cold = !p->a_gate_ran, .n_gates = p->n_gates};
+	const struct msg_go_control go = {
+		.cold = !p->a_worker_ran, .n_gates = p->gates.n, .n_dns = p->dns.n};
 
 	if (!start(p, &p->control, EVENT_CONTROL))
 		return;
@@ -214,15 +273,16 @@ void control_start(struct parent *p)
 		tell_listener(&p->control, MSG_LISTENER_C, LISTENER_METRICS, &p->o.metrics,
 			      p->listeners.metrics);
 	child_tell(&p->control, MSG_GO_CONTROL, &go, sizeof go, NULL);
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		if (child_is_running(&p->gates[i]) && p->gates[i].link >= 0)
-			child_owe(p, &p->gates[i], OWES_RELINK);
+	workers_relink(p, &p->gates);
+	workers_relink(p, &p->dns);
 	netd_tell_control(p);
 }
 
-void gates_start(struct parent *p)
+void workers_start(struct parent *p)
 {
 	parent_phase_set(p, SERVE);
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		gate_start(p, &p->gates[i]);
+	workers_foreach (w, &p->gates)
+		worker_start(p, w);
+	workers_foreach (w, &p->dns)
+		worker_start(p, w);
 }

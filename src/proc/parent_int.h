@@ -4,7 +4,7 @@
  *
  *	parent.c            the loop, and what happens
  *	parent_set_up.c     before the sandbox
- *	parent_children.c   starting control and gates, telling them
+ *	parent_children.c   starting control and the workers, telling them
  *	parent_netd.c       netd, by way of the keeper, and the endpoints' sockets
  *	parent_stop.c       the end
  */
@@ -20,34 +20,54 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum phase { WAIT_CONTROL, SERVE, STOP_GATES, STOP_NETD, STOP_CONTROL };
+enum phase { WAIT_CONTROL, SERVE, STOP_WORKERS, STOP_NETD, STOP_CONTROL };
+
+#define WORKERS_MAX 64
+_Static_assert(GATES_MAX <= WORKERS_MAX && DNS_MAX <= WORKERS_MAX, "room for either");
 
 /* epoll's data: the signals, then the children */
-enum { EVENT_SIGNAL, EVENT_CONTROL, EVENT_KEEPER, EVENT_NETD, EVENT_GATES };
+enum {
+	EVENT_SIGNAL,
+	EVENT_CONTROL,
+	EVENT_KEEPER,
+	EVENT_NETD,
+	EVENT_GATES,
+	EVENT_DNS = EVENT_GATES + WORKERS_MAX
+};
+
+/* Gates, or dns processes: who serves the clients. To the parent they are alike, but for the messages' types. */
+struct workers {
+	uint32_t n;
+	struct child child[WORKERS_MAX];
+	int counters[WORKERS_MAX];
+};
 
 struct parent {
 	struct options o;
 	enum phase phase;
-	bool a_gate_ran; /* the tables may be in use: control must not begin them anew */
-	bool probing;	 /* a test: the first child to end ends all, with its status */
+	bool a_worker_ran; /* the tables may be in use: control must not begin them anew */
+	bool probing;	   /* a test: the first child to end ends all, with its status */
 	int exit_status;
 	uint64_t phase_ms; /* when the phase began */
-	uint32_t n_gates;
 	struct spawner spawner;
 	struct listeners listeners;
-	int counters[GATES_MAX], quota;
+	int quota;
+	uint8_t cookie_key[sizeof((struct msg_start_dns *)0)->cookie_key];
 	int epoll, signals;
-	struct child control, gates[GATES_MAX];
-	struct child keeper, netd;
+	struct workers gates, dns;
+	struct child control, keeper, netd;
 	char netd_off[MSG_TEXT_MAX]; /* why there is no netd and none will come; "": there is one */
 	bool netd_spawning; /* MSG_SPAWN is sent and not answered; netd.link is there already */
 	struct endpoints endpoints;
 	struct msg msg;
 };
 
+#define workers_foreach(c, ws) \
+	for (struct child *c = (ws)->child, *c##_end = c + (ws)->n; c < c##_end; c++)
+
 static inline bool parent_is_stopping(const struct parent *p)
 {
-	return p->phase >= STOP_GATES;
+	return p->phase >= STOP_WORKERS;
 }
 
 void parent_phase_set(struct parent *p, enum phase phase);
@@ -67,12 +87,14 @@ void child_tell(struct child *c, enum msg_type type, const void *body, size_t si
 void child_tell_empty(struct child *c, enum msg_type type);
 /* It is to be told this as well, when it has taken what is before: the endpoints it is owed, then OWES_GO, and so on. */
 void child_owe(struct parent *p, struct child *c, unsigned int what);
-/* What is owed to gates and netd, as far as they take it. Are there some that do not? Then again after PARENT_RETRY_MS. */
+/* What is owed to workers and netd, as far as they take it. Are there some that do not? Then again after PARENT_RETRY_MS. */
 bool owed_flush(struct parent *p);
-void gate_start(struct parent *p, struct child *g);
-void gates_start(struct parent *p);
+/* The workers of its kind. NULL: it is no worker. */
+struct workers *workers_of(struct parent *p, const struct child *c);
+void worker_start(struct parent *p, struct child *w);
+void workers_start(struct parent *p);
+void worker_gone(struct parent *p, const struct child *w, pid_t pid);
 void control_start(struct parent *p);
-void gate_gone(struct parent *p, const struct child *g, pid_t pid);
 
 /* --- parent_netd.c --- */
 

@@ -94,7 +94,7 @@ void netd_start(struct parent *p)
 static int tell_start(struct parent *p, int control_link)
 {
 	struct msg_public public[LISTENERS_MAX] = {0};
-	const struct msg_start_netd start = {0};
+	const struct msg_start_netd start = {.n_dns = p->dns.n};
 	size_t n = p->listeners.n_endpoints;
 
 	for (size_t i = 0; i < n; i++) {

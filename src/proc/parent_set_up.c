@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the parent does before its sandbox: users, folders, shared memory, listeners, the keeper. */
+#include "proc/dns_ipc.h"
 #include "proc/keeper.h"
 #include "proc/parent_int.h"
 #include "proc/quota_layout.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -41,11 +43,31 @@ static int users_differ(const struct options *o, enum role a, enum role b, struc
 		       role_name(a), role_name(b));
 }
 
+/* Nobody could ask where there are neither networks nor an address for the internet. */
+static bool has_dns(const struct options *o)
+{
+	return o->networks == NETWORKS_ON || o->n_dns_listen;
+}
+
+/* Those that have a user of their own; of roles that do not run none is needed. */
+static size_t roles_with_user(const struct options *o, enum role ret_roles[ROLE_COUNT])
+{
+	size_t n = 0;
+
+	ret_roles[n++] = ROLE_CONTROL;
+	ret_roles[n++] = ROLE_GATE;
+	if (has_dns(o))
+		ret_roles[n++] = ROLE_DNS;
+	if (o->networks == NETWORKS_ON)
+		ret_roles[n++] = ROLE_NETD;
+	return n;
+}
+
 /* Who owns the state and who the roles are, while the system's databases can still be read. */
 static int users_find(struct options *o, struct err *e)
 {
-	static const enum role of_their_own[] = {ROLE_CONTROL, ROLE_GATE, ROLE_DNS, ROLE_NETD};
-	const size_t n = ARRAY_SIZE(of_their_own) - (o->networks == NETWORKS_OFF);
+	enum role of_their_own[ROLE_COUNT];
+	const size_t n = roles_with_user(o, of_their_own);
 	struct sandbox s;
 	int ret = 0;
 
@@ -70,15 +92,16 @@ static int users_find(struct options *o, struct err *e)
 	return ret;
 }
 
-static uint32_t gates_wanted(const struct options *o)
+/* As many as the option says, or one per core. */
+static uint32_t workers_wanted(uint32_t option)
 {
 	cpu_set_t cpus;
 	int n;
 
-	if (o->gates)
-		return o->gates;
+	if (option)
+		return option;
 	n = sched_getaffinity(0, sizeof cpus, &cpus) ? 1 : CPU_COUNT(&cpus);
-	return (uint32_t)(n < 1 ? 1 : n > GATES_MAX ? GATES_MAX : n);
+	return (uint32_t)(n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n);
 }
 
 /* Of fixed size, so that no role can make another's mapping fault by cutting it. */
@@ -93,15 +116,30 @@ static int shared_memory(const char *name, size_t size, struct err *e)
 	return take_fd(&fd);
 }
 
+static int counters_make(struct workers *ws, size_t size, struct err *e)
+{
+	for (uint32_t i = 0; i < ws->n; i++) {
+		ws->counters[i] = shared_memory("counters", size, e);
+		if (ws->counters[i] < 0)
+			return ws->counters[i];
+	}
+	return 0;
+}
+
 static int memory_make(struct parent *p, struct err *e)
 {
-	for (uint32_t i = 0; i < p->n_gates; i++) {
-		p->counters[i] = shared_memory("counters", sizeof(struct gate_counters), e);
-		if (p->counters[i] < 0)
-			return p->counters[i];
-	}
-	p->quota = shared_memory("quota", quota_bytes(p->n_gates), e);
-	return p->quota < 0 ? p->quota : 0;
+	int ret = counters_make(&p->gates, sizeof(struct gate_counters), e);
+
+	if (!ret)
+		ret = counters_make(&p->dns, sizeof(struct dns_counters), e);
+	if (ret)
+		return ret;
+	p->quota = shared_memory("quota", quota_bytes(p->gates.n), e);
+	if (p->quota < 0)
+		return p->quota;
+	if (getrandom(p->cookie_key, sizeof p->cookie_key, 0) != sizeof p->cookie_key)
+		return err_set(e, ERR_UNAVAILABLE, NULL, "no random numbers: %s", strerror(errno));
+	return 0;
 }
 
 static int state_make(struct parent *p, struct err *e)
@@ -162,14 +200,21 @@ static void limits_raise(void)
 	}
 }
 
+static void workers_make(struct workers *ws, enum role r, uint32_t n)
+{
+	ws->n = n;
+	for (uint32_t i = 0; i < n; i++)
+		child_init(&ws->child[i], r, i);
+}
+
 static void children_make(struct parent *p)
 {
-	p->n_gates = gates_wanted(&p->o);
 	child_init(&p->control, ROLE_CONTROL, 0);
 	child_init(&p->keeper, ROLE_KEEPER, 0);
 	child_init(&p->netd, ROLE_NETD, 0);
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		child_init(&p->gates[i], ROLE_GATE, i);
+	workers_make(&p->gates, ROLE_GATE, workers_wanted(p->o.gates));
+	workers_make(&p->dns, ROLE_DNS, has_dns(&p->o) ? workers_wanted(p->o.dns) : 0);
+	p->endpoints.n_dns = p->dns.n;
 }
 
 int parent_set_up(struct parent *p, char **argv, struct err *e)
@@ -194,7 +239,7 @@ int parent_set_up(struct parent *p, char **argv, struct err *e)
 	if (!ret)
 		ret = events_make(p, e);
 	if (!ret)
-		ret = listeners_open(&p->o, p->n_gates, &p->listeners, e);
+		ret = listeners_open(&p->o, p->gates.n, &p->listeners, e);
 	if (!ret)
 		ret = role_sandbox(&p->o, ROLE_PARENT, &s, e);
 	if (!ret)

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The end, in order: gates, so that no connection is judged by half a daemon; netd; control, which saw them go. */
+/* The end, in order: gates and dns processes, so that no connection is judged by half a daemon; netd; control, which saw them go. */
 #include "base/clock.h"
 #include "proc/parent_int.h"
+
+static void stop_workers(struct parent *p, struct workers *ws)
+{
+	workers_foreach (w, ws)
+		if (child_is_running(w))
+			child_owe(p, w, OWES_STOP);
+}
 
 void parent_stop(struct parent *p, const char *why)
 {
 	if (parent_is_stopping(p))
 		return;
 	log_event(LOG_INFO, "daemon.stopping", LF_STR("why", why));
-	parent_phase_set(p, STOP_GATES);
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		if (child_is_running(&p->gates[i]))
-			child_owe(p, &p->gates[i], OWES_STOP);
+	parent_phase_set(p, STOP_WORKERS);
+	stop_workers(p, &p->gates);
+	stop_workers(p, &p->dns);
 }
 
-static bool a_gate_runs(const struct parent *p)
+static bool one_runs(const struct workers *ws)
 {
-	for (uint32_t i = 0; i < p->n_gates; i++)
-		if (child_is_running(&p->gates[i]))
+	for (uint32_t i = 0; i < ws->n; i++)
+		if (child_is_running(&ws->child[i]))
 			return true;
 	return false;
 }
@@ -44,10 +50,13 @@ static void stop_control(struct parent *p)
 /* The keeper needs no word: it ends with its link, when the parent does, and netd with it. */
 bool parent_stop_turn(struct parent *p, uint64_t now)
 {
-	if (p->phase == STOP_GATES && now - p->phase_ms >= PARENT_STOP_GATES_MS)
-		for (uint32_t i = 0; i < p->n_gates; i++)
-			kill_late(&p->gates[i]);
-	if (p->phase == STOP_GATES && !a_gate_runs(p))
+	if (p->phase == STOP_WORKERS && now - p->phase_ms >= PARENT_STOP_WORKERS_MS) {
+		workers_foreach (w, &p->gates)
+			kill_late(w);
+		workers_foreach (w, &p->dns)
+			kill_late(w);
+	}
+	if (p->phase == STOP_WORKERS && !one_runs(&p->gates) && !one_runs(&p->dns))
 		stop_netd(p);
 	if (p->phase == STOP_NETD && now - p->phase_ms >= PARENT_STOP_NETD_MS)
 		kill_late(&p->netd);

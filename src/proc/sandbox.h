@@ -27,9 +27,9 @@ struct sandbox {
 	uid_t uid; /* the role's own user and group, if separate_users; the parent and the keeper stay root */
 	gid_t gid;
 	const char *rw_dir
-		[2]; /* folders in which it may read and write; must exist. NULL where unused. Gate: none */
+		[2]; /* folders in which it may read and write; must exist. NULL where unused. Gate and dns: none */
 	const char *ro_dir
-		[6]; /* folders or files it may read (parent: and execute), if they exist. Gate: none */
+		[6]; /* folders or files it may read (parent: and execute), if they exist. Gate and dns: none */
 };
 
 /*

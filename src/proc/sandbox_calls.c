@@ -27,6 +27,7 @@ enum condition {
 	ANY,
 	NO_EXEC, /* third argument without PROT_EXEC */
 	TCP,	 /* socket(AF_INET or AF_INET6, SOCK_STREAM) */
+	UDP,	 /* the same, SOCK_DGRAM */
 	HARMLESS_FCNTL,
 	HARMLESS_IOCTL,
 	HARMLESS_PRCTL,
@@ -85,6 +86,12 @@ static const struct call gate[] = {
 	IF(newfstatat, GATE_STAT), IF(prlimit64, LIMIT_READ),
 };
 
+static const struct call dns[] = {
+	/* queries and answers in batches; servers that are asked: each from a port that the kernel chooses by connect() */
+	C(recvmmsg), C(sendmmsg), IF(socket, UDP), IF(socket, TCP), C(connect),
+	IF(newfstatat, GATE_STAT), IF(prlimit64, LIMIT_READ),
+};
+
 static const struct call control[] = {
 	/* files of the store and the tables; which ones, Landlock says */
 	C(openat), C(newfstatat), C(stat), C(lstat), C(statx), C(statfs), C(fstatfs),
@@ -104,8 +111,8 @@ static const struct call control[] = {
 static const struct call netd[] = {
 	/* the kernel's networks; and the C library's if_nametoindex() and back */
 	IF(socket, NETLINK), C(bind), C(sendmmsg), C(recvmmsg), IF(socket, LINK_NAMES), IF(ioctl, LINK_NAMES),
-	/* listeners of private endpoints */
-	IF(socket, TCP), C(listen),
+	/* listeners of private endpoints and of resolver addresses, and what servers are asked by */
+	IF(socket, TCP), C(listen), IF(socket, UDP),
 	/* namespaces, each kept by a mount on a file in /run/netns */
 	IF(setns, NET_ENTER), IF(unshare, NET_NEW), C(mount), C(umount2),
 	/* those files, /proc/sys/net, and what libnftables reads (/etc/iproute2, /usr/share, /etc/services) */
@@ -161,18 +168,18 @@ static const unsigned long ioctls[] = {FIONBIO, FIONREAD, TCGETS};
 /* Upper halves of int arguments are the caller's whim. */
 #define INT_IS(arg, value) SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, 0xffffffffu, (uint32_t)(value))
 
-static int allow_tcp(scmp_filter_ctx f)
+static int allow_inet(scmp_filter_ctx f, int socket_type, int protocol)
 {
-	static const int families[] = {AF_INET, AF_INET6}, protocols[] = {0, IPPROTO_TCP};
+	const int families[] = {AF_INET, AF_INET6}, protocols[] = {0, protocol};
 	const uint32_t type = ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(families); i++)
 		for (size_t j = 0; !ret && j < ARRAY_SIZE(protocols); j++)
-			ret = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
-					       INT_IS(0, families[i]),
-					       SCMP_CMP(1, SCMP_CMP_MASKED_EQ, type, SOCK_STREAM),
-					       INT_IS(2, protocols[j]));
+			ret = seccomp_rule_add(
+				f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3, INT_IS(0, families[i]),
+				SCMP_CMP(1, SCMP_CMP_MASKED_EQ, type, (uint64_t)socket_type),
+				INT_IS(2, protocols[j]));
 	return ret;
 }
 
@@ -221,7 +228,9 @@ static int allow(scmp_filter_ctx f, const struct call *c)
 	case NO_EXEC:
 		return allow_masked(f, c->number, 2, PROT_EXEC, 0);
 	case TCP:
-		return allow_tcp(f);
+		return allow_inet(f, SOCK_STREAM, IPPROTO_TCP);
+	case UDP:
+		return allow_inet(f, SOCK_DGRAM, IPPROTO_UDP);
 	case HARMLESS_FCNTL:
 		for (size_t i = 0; !ret && i < ARRAY_SIZE(fcntls); i++)
 			ret = allow_second(f, c->number, (unsigned long)fcntls[i]);
@@ -276,6 +285,8 @@ static int add_role(scmp_filter_ctx f, enum role r)
 
 	if (!ret && (r == ROLE_GATE || r == ROLE_PARENT))
 		ret = TAKE(gate);
+	if (!ret && (r == ROLE_DNS || r == ROLE_PARENT))
+		ret = TAKE(dns);
 	if (!ret && (r == ROLE_CONTROL || r == ROLE_PARENT))
 		ret = TAKE(control);
 	if (!ret && (r == ROLE_NETD || r == ROLE_KEEPER))

@@ -36,7 +36,9 @@ static const struct {
 	[TABLE_ENDPOINT] = {"endpoint", 0},
 	[TABLE_ZONE] = {"zone", MDB_INTEGERKEY},
 	[TABLE_VIEW] = {"view", 0},
+	[TABLE_LINKED] = {"linked", 0},
 	[TABLE_VIEW_CONFIG] = {"view_config", MDB_INTEGERKEY},
+	[TABLE_ZONE_KEY] = {"zone_key", 0},
 	[TABLE_CHANGE] = {"change", MDB_INTEGERKEY},
 };
 

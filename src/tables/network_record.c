@@ -9,8 +9,8 @@
  *	12      1 + 1   enum tables_router; flags: 1 has an uplink
  *	14      2       zero
  *	16      8       generation
- *	24      11 * 4  how many spaces, subnets, links, routes, nats, hosts, host_groups, groups, rules, prefixes, endpoints
- *	68      ..      name, then the arrays in that order, their members as *_fields() below list them
+ *	24      12 * 4  how many spaces, subnets, links, routes, nats, hosts, host_groups, groups, rules, prefixes, endpoints, resolvers
+ *	72      ..      name, then the arrays in that order, their members as *_fields() below list them
  *	..      8       XXH3 of all bytes before
  *
  *	member          octets
@@ -36,7 +36,7 @@
 #define NETWORK_MAGIC	0x31524e50u /* "PNR1" */
 #define GENERATION_AT	16
 #define CHECK_BYTES	8
-#define RECORD_LEAST	(68 + 2 + CHECK_BYTES)
+#define RECORD_LEAST	(72 + 2 + CHECK_BYTES)
 #define FLAG_HAS_UPLINK 1
 
 /* --- the cursor: what it does to each member is its mode; the error is sticky ------------------------------- */
@@ -287,21 +287,32 @@ static void endpoint_fields(struct io *io, const struct tables_network *n,
 	io_must(io, !before || addr_cmp(&before->addr, &ep->addr) < 0);
 }
 
+static void resolver_fields(struct io *io, const struct tables_network *n,
+			    struct tables_resolver *r, const struct tables_resolver *before)
+{
+	(void)n;
+	io_addr(io, &r->addr);
+	io_bool(io, &r->asks);
+	io_must(io, r->addr.family != ADDR_NONE);
+	io_must(io, !before || addr_cmp(&before->addr, &r->addr) < 0);
+}
+
 /* --- the whole ------------------------------------------------------------------------------------------------- */
 
 /*      type                             array        count          members */
-#define ARRAYS(X)                                                  \
-	X(struct prefix, spaces, n_spaces, space_fields)           \
-	X(struct tables_subnet, subnets, n_subnets, subnet_fields) \
-	X(struct tables_link, links, n_links, link_fields)         \
-	X(struct tables_route, routes, n_routes, route_fields)     \
-	X(struct tables_nat, nats, n_nats, nat_fields)             \
-	X(struct tables_host, hosts, n_hosts, host_fields)         \
-	X(uint32_t, host_groups, n_host_groups, host_group_fields) \
-	X(struct tables_group, groups, n_groups, group_fields)     \
-	X(struct tables_rule, rules, n_rules, rule_fields)         \
-	X(struct prefix, prefixes, n_prefixes, space_fields)       \
-	X(struct tables_network_endpoint, endpoints, n_endpoints, endpoint_fields)
+#define ARRAYS(X)                                                                  \
+	X(struct prefix, spaces, n_spaces, space_fields)                           \
+	X(struct tables_subnet, subnets, n_subnets, subnet_fields)                 \
+	X(struct tables_link, links, n_links, link_fields)                         \
+	X(struct tables_route, routes, n_routes, route_fields)                     \
+	X(struct tables_nat, nats, n_nats, nat_fields)                             \
+	X(struct tables_host, hosts, n_hosts, host_fields)                         \
+	X(uint32_t, host_groups, n_host_groups, host_group_fields)                 \
+	X(struct tables_group, groups, n_groups, group_fields)                     \
+	X(struct tables_rule, rules, n_rules, rule_fields)                         \
+	X(struct prefix, prefixes, n_prefixes, space_fields)                       \
+	X(struct tables_network_endpoint, endpoints, n_endpoints, endpoint_fields) \
+	X(struct tables_resolver, resolvers, n_resolvers, resolver_fields)
 
 static void head_fields(struct io *io, struct tables_network *n, uint32_t len)
 {

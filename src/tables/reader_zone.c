@@ -30,7 +30,15 @@ int tables_get_link(struct tables_snapshot *s, uint32_t router, const uint8_t *d
 	MDB_val key = tables_val(bytes, link_key_encode(router, domain, len, bytes)), v;
 	int r = tables_record_get(s, TABLE_VIEW, &key, &v);
 
-	return r < 0 ? r : link_record_decode(&key, &v, ret_zone, ret_flags);
+	struct link_record record;
+
+	if (r == 0)
+		r = link_record_decode(&key, &v, &record);
+	if (r < 0)
+		return r;
+	*ret_zone = record.zone ? record.zone : record.name_zone;
+	*ret_flags = record.flags;
+	return 0;
 }
 
 int tables_get_view(struct tables_snapshot *s, uint32_t router, struct view_config *ret_view)
@@ -63,13 +71,14 @@ static int link_each(MDB_cursor *cursor, uint32_t router, tables_link_fn *cb, vo
 
 	for (; rc == 0 && r == 0; rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT)) {
 		const uint8_t *k = key.mv_data;
-		uint32_t zone, flags;
+		struct link_record record;
 
 		if (key.mv_size < 4 || load_u32(k) != router)
 			return 0;
-		if (link_record_decode(&key, &v, &zone, &flags) < 0)
+		if (link_record_decode(&key, &v, &record) < 0)
 			return -ERR_UNAVAILABLE;
-		r = cb(k + 4, key.mv_size - 4, zone, flags, arg);
+		r = cb(k + 4, key.mv_size - 4, record.zone ? record.zone : record.name_zone,
+		       record.flags, arg);
 		if (r != 0)
 			return r;
 	}

@@ -12,8 +12,10 @@
  *	network    u32 id                      network record   \ tables/network.h
  *	endpoint   network, address            endpoint record  /
  *	zone       u32 id                      zone blob                            \
- *	view       u32 router id, domain       which zone, how linked                > tables/zone.h
- *	view_config  u32 router id             label counts of its zones, forwarders /
+ *	view       u32 router id, domain       which zones, how linked               |
+ *	linked     u32 router id, owner        the domains that the owner has there   > tables/zone.h
+ *	view_config  u32 router id             label counts of its zones, forwarders |
+ *	zone_key   u32 zone id, name           secret, what it opens                 /
  *	change     u64 generation              u32 ids[]: the clusters and routers that this generation touched
  *
  * Every record carries a check value over its key and content (record.c draws the small ones), compared each time it is
@@ -35,7 +37,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TABLES_SCHEMA 3
+#define TABLES_SCHEMA 4
 #define TABLES_MAP_BYTES \
 	(16ull << 30)		  /* address space, not memory: the file grows as it is filled */
 #define TABLES_CHANGES_KEPT  1024 /* generations; a reader further behind judges everything again */

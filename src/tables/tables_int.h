@@ -27,7 +27,9 @@ enum table {
 	TABLE_ENDPOINT,
 	TABLE_ZONE,
 	TABLE_VIEW,
+	TABLE_LINKED,
 	TABLE_VIEW_CONFIG,
+	TABLE_ZONE_KEY,
 	TABLE_CHANGE,
 	TABLE_COUNT
 };
@@ -78,6 +80,9 @@ int tables_record_put(struct tables *t, enum table table, MDB_val *key, MDB_val 
 	_must_check_;
 int tables_record_delete(struct tables *t, enum table table, MDB_val *key, struct err *e)
 	_must_check_; /* absent is fine */
+/* Every record whose key begins with these octets, by key; none: all of the table. */
+int tables_records_delete(struct tables *t, enum table table, const void *prefix, size_t len,
+			  struct err *e) _must_check_;
 
 /* --- verify.c --------------------------------------------------------------------------------------------- */
 

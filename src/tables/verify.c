@@ -4,7 +4,7 @@
  */
 #include "tables/tables_int.h"
 #include "tables/view_record.h"
-#include "tables/zone.h"
+#include "tables/zone_int.h"
 
 static int ranges_verify(uint32_t id, const MDB_val *v)
 {
@@ -30,10 +30,12 @@ static int endpoint_verify(const MDB_val *key, const MDB_val *v)
 /* 0: any. */
 static size_t key_size(enum table table)
 {
-	if (table == TABLE_NAME || table == TABLE_VIEW)
+	if (table == TABLE_NAME || table == TABLE_VIEW || table == TABLE_ZONE_KEY)
 		return 0;
 	if (table == TABLE_ENDPOINT)
 		return ENDPOINT_KEY_BYTES;
+	if (table == TABLE_LINKED)
+		return LINKED_KEY_BYTES;
 	return table == TABLE_CHANGE ? sizeof(uint64_t) : sizeof(uint32_t);
 }
 
@@ -69,6 +71,10 @@ static int record_verify(enum table table, const MDB_val *key, const MDB_val *v)
 		return zone_record_verify(load_u32(key->mv_data), v);
 	case TABLE_VIEW:
 		return link_record_check(key, v);
+	case TABLE_LINKED:
+		return linked_record_check(key, v);
+	case TABLE_ZONE_KEY:
+		return zone_key_check(key, v);
 	case TABLE_VIEW_CONFIG:
 		return view_record_check(v, load_u32(key->mv_data));
 	case TABLE_CHANGE:

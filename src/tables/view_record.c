@@ -3,7 +3,11 @@
  * The records of views, host byte order, nothing aligned:
  *
  *	link    key     0 u32 id of the router   4 domain in wire form, folded
- *	        value   0 u32 zone id   4 u32 flags   8 u64 check of the key and of 0..7
+ *	        value   0 u32 zone id   4 u32 flags   8 u32 id of the zone of a name   12 u32 id of its owner
+ *	                16 u64 check of the key and of 0..15
+ *
+ *	linked  key     0 u32 id of the router   4 u32 id of the owner
+ *	        value   0 u64 check of the key and of all behind   8 items: u8 1: of a name, u8 length, domain in wire form, folded; ..
  *
  *	view    0 "PVC1"   4 u32 length of the whole   8 u32 id of the router, as the key   12 u32 flags
  *	config 16 u8 how many label counts   17 u8 servers   18 u16 forwards
@@ -20,10 +24,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define VIEW_MAGIC	  0x31435650u /* "PVC1" */
-#define VIEW_HEADER_BYTES 20
-#define SERVER_BYTES	  19
-#define CHECK_BYTES	  8
+#define VIEW_MAGIC	    0x31435650u /* "PVC1" */
+#define VIEW_HEADER_BYTES   20
+#define SERVER_BYTES	    19
+#define CHECK_BYTES	    8
+#define LINKED_HEADER_BYTES 2
 
 /* --- links ---------------------------------------------------------------------------------------------------- */
 
@@ -48,41 +53,135 @@ static bool domain_is_good(const uint8_t *p, size_t len)
 
 static uint64_t link_check(const MDB_val *key, const uint8_t *record)
 {
-	return XXH3_64bits_withSeed(key->mv_data, key->mv_size, load_u64(record));
+	return XXH3_64bits_withSeed(key->mv_data, key->mv_size, XXH3_64bits(record, 16));
 }
 
-void link_record_encode(const MDB_val *key, uint32_t zone, uint32_t flags,
+void link_record_encode(const MDB_val *key, const struct link_record *record,
 			uint8_t dst[LINK_RECORD_BYTES])
 {
-	save_u32(dst, zone);
-	save_u32(dst + 4, flags);
-	save_u64(dst + 8, link_check(key, dst));
+	save_u32(dst, record->zone);
+	save_u32(dst + 4, record->flags);
+	save_u32(dst + 8, record->name_zone);
+	save_u32(dst + 12, record->owner);
+	save_u64(dst + 16, link_check(key, dst));
 }
 
-int link_record_decode(const MDB_val *key, const MDB_val *v, uint32_t *ret_zone,
-		       uint32_t *ret_flags)
+int link_record_decode(const MDB_val *key, const MDB_val *v, struct link_record *ret_record)
 {
 	const uint8_t *p = v->mv_data;
 
 	if (v->mv_size != LINK_RECORD_BYTES || key->mv_size < 5 || key->mv_size > LINK_KEY_MAX ||
-	    load_u64(p + 8) != link_check(key, p))
+	    load_u64(p + 16) != link_check(key, p))
 		return -ERR_UNAVAILABLE;
-	*ret_zone = load_u32(p);
-	*ret_flags = load_u32(p + 4);
+	*ret_record = (struct link_record){.zone = load_u32(p),
+					   .flags = load_u32(p + 4),
+					   .name_zone = load_u32(p + 8),
+					   .owner = load_u32(p + 12)};
 	return 0;
 }
 
 int link_record_check(const MDB_val *key, const MDB_val *v)
 {
 	const uint8_t *k = key->mv_data;
-	uint32_t zone, flags;
-	int r = link_record_decode(key, v, &zone, &flags);
+	struct link_record record;
+	int r = link_record_decode(key, v, &record);
 
 	if (r < 0)
 		return r;
-	return domain_is_good(k + 4, key->mv_size - 4) && (flags & ~VIEW_LINK_FALL_THROUGH) == 0
-		       ? 0
-		       : -ERR_UNAVAILABLE;
+	if (!domain_is_good(k + 4, key->mv_size - 4) ||
+	    (record.flags & ~VIEW_LINK_FALL_THROUGH) != 0 || record.zone >= ZONE_NAME_FIRST ||
+	    (record.name_zone != 0 && record.name_zone < ZONE_NAME_FIRST))
+		return -ERR_UNAVAILABLE;
+	return 0;
+}
+
+/* --- what an owner has linked ----------------------------------------------------------------------------------- */
+
+void linked_item_make(const uint8_t *domain, bool is_name, struct linked_item *ret_item)
+{
+	const size_t len = dname_size(domain, DNAME_MAX);
+
+	assert(len > 0);
+	*ret_item = (struct linked_item){.is_name = is_name, .len = (uint8_t)len};
+	memcpy(ret_item->domain, domain, len);
+	dname_fold(ret_item->domain, len);
+}
+
+int linked_item_cmp(const void *a, const void *b)
+{
+	const struct linked_item *x = a, *y = b;
+	int r = x->is_name - y->is_name;
+
+	if (r == 0)
+		r = x->len - y->len;
+	return r ? r : memcmp(x->domain, y->domain, x->len);
+}
+
+void linked_key_encode(uint32_t router, uint32_t owner, uint8_t dst[LINKED_KEY_BYTES])
+{
+	save_u32(dst, router);
+	save_u32(dst + 4, owner);
+}
+
+size_t linked_record_size(const struct linked_item *items, size_t n)
+{
+	size_t len = CHECK_BYTES;
+
+	for (size_t i = 0; i < n; i++)
+		len += LINKED_HEADER_BYTES + items[i].len;
+	return len;
+}
+
+static uint64_t linked_check(const MDB_val *key, const uint8_t *record, size_t len)
+{
+	return XXH3_64bits_withSeed(record + CHECK_BYTES, len - CHECK_BYTES,
+				    load_u64(key->mv_data));
+}
+
+void linked_record_encode(const MDB_val *key, const struct linked_item *items, size_t n,
+			  uint8_t *dst)
+{
+	uint8_t *p = dst + CHECK_BYTES;
+
+	for (size_t i = 0; i < n; i++) {
+		*p++ = items[i].is_name;
+		*p++ = items[i].len;
+		memcpy(p, items[i].domain, items[i].len);
+		p += items[i].len;
+	}
+	save_u64(dst, linked_check(key, dst, (size_t)(p - dst)));
+}
+
+bool linked_record_next(const MDB_val *v, size_t *at, struct linked_item *ret_item)
+{
+	const uint8_t *p = v->mv_data;
+
+	if (*at == 0)
+		*at = CHECK_BYTES;
+	if (v->mv_size < *at + LINKED_HEADER_BYTES)
+		return false;
+	p += *at;
+	if (p[0] > 1 || p[1] > v->mv_size - *at - LINKED_HEADER_BYTES ||
+	    !domain_is_good(p + LINKED_HEADER_BYTES, p[1]))
+		return false;
+	linked_item_make(p + LINKED_HEADER_BYTES, p[0], ret_item);
+	*at += LINKED_HEADER_BYTES + p[1];
+	return true;
+}
+
+int linked_record_check(const MDB_val *key, const MDB_val *v)
+{
+	struct linked_item item = {0}, before;
+	size_t at = 0, n = 0;
+
+	if (key->mv_size != LINKED_KEY_BYTES || v->mv_size < CHECK_BYTES ||
+	    load_u64(v->mv_data) != linked_check(key, v->mv_data, v->mv_size))
+		return -ERR_UNAVAILABLE;
+	for (; before = item, linked_record_next(v, &at, &item); n++) {
+		if (n > 0 && linked_item_cmp(&before, &item) >= 0)
+			return -ERR_UNAVAILABLE;
+	}
+	return n > 0 && at == v->mv_size ? 0 : -ERR_UNAVAILABLE;
 }
 
 /* --- the config: writing --------------------------------------------------------------------------------------- */
@@ -214,11 +313,14 @@ static int record_walk(const uint8_t *p, size_t len, uint32_t router, struct vie
 	memset(v, 0, sizeof(*v));
 	memset(counts, 0, VIEW_DEPTHS * sizeof(*counts));
 	if (len < VIEW_HEADER_BYTES + CHECK_BYTES || load_u32(p) != VIEW_MAGIC ||
-	    load_u32(p + 4) != len || load_u32(p + 8) != router || load_u32(p + 12) != 0 ||
-	    p[17] > VIEW_SERVERS_MAX || load_u16(p + 18) > VIEW_FORWARDS_MAX ||
+	    load_u32(p + 4) != len || load_u32(p + 8) != router ||
+	    (load_u32(p + 12) & ~VIEW_DEFAULT_SERVERS) != 0 ||
+	    (load_u32(p + 12) != 0 && p[17] != 0) || p[17] > VIEW_SERVERS_MAX ||
+	    load_u16(p + 18) > VIEW_FORWARDS_MAX ||
 	    load_u64(p + len - CHECK_BYTES) != XXH3_64bits(p, len - CHECK_BYTES))
 		return -ERR_UNAVAILABLE;
 	v->router = router;
+	v->flags = load_u32(p + 12);
 	v->n_servers = p[17];
 	v->n_forwards = load_u16(p + 18);
 	c = cursor_of(p + VIEW_HEADER_BYTES, len - VIEW_HEADER_BYTES - CHECK_BYTES);

@@ -6,18 +6,41 @@
 #include "tables/zone.h"
 
 #define LINK_KEY_MAX	  (4 + DNAME_MAX)
-#define LINK_RECORD_BYTES 16
+#define LINK_RECORD_BYTES 24
+#define LINKED_KEY_BYTES  8
 #define VIEW_DEPTHS	  128 /* 0 labels, the root, to DNAME_LABELS */
 
 /* domain folded. Returns the length. */
 size_t link_key_encode(uint32_t router, const uint8_t *domain, size_t len,
 		       uint8_t dst[LINK_KEY_MAX]);
-void link_record_encode(const MDB_val *key, uint32_t zone, uint32_t flags,
+/* The zone is asked, the other one only where there is none. 0: none. */
+struct link_record {
+	uint32_t zone, flags;
+	uint32_t name_zone, owner; /* of the name */
+};
+void link_record_encode(const MDB_val *key, const struct link_record *record,
 			uint8_t dst[LINK_RECORD_BYTES]);
-int link_record_decode(const MDB_val *key, const MDB_val *v, uint32_t *ret_zone,
-		       uint32_t *ret_flags) _must_check_;
+int link_record_decode(const MDB_val *key, const MDB_val *v, struct link_record *ret_record)
+	_must_check_;
 /* The key as well. */
 int link_record_check(const MDB_val *key, const MDB_val *v) _must_check_;
+
+/* A domain under which an owner has something in a view. */
+struct linked_item {
+	bool is_name;
+	uint8_t len;
+	uint8_t domain[DNAME_MAX]; /* folded */
+};
+void linked_item_make(const uint8_t *domain, bool is_name, struct linked_item *ret_item);
+int linked_item_cmp(const void *a, const void *b);
+void linked_key_encode(uint32_t router, uint32_t owner, uint8_t dst[LINKED_KEY_BYTES]);
+size_t linked_record_size(const struct linked_item *items, size_t n);
+/* Items by linked_item_cmp(), none twice. */
+void linked_record_encode(const MDB_val *key, const struct linked_item *items, size_t n,
+			  uint8_t *dst);
+int linked_record_check(const MDB_val *key, const MDB_val *v) _must_check_;
+/* The item at *at, 0 at first, which is moved on. False: past the last. The record must be good. */
+bool linked_record_next(const MDB_val *v, size_t *at, struct linked_item *ret_item);
 
 /* counts: how many linked domains have so many labels. */
 size_t view_record_size(const struct view_config *v, const uint32_t counts[VIEW_DEPTHS]);

@@ -91,6 +91,34 @@ int tables_record_delete(struct tables *t, enum table table, MDB_val *key, struc
 	return 0;
 }
 
+static bool key_begins(const MDB_val *key, const void *prefix, size_t len)
+{
+	return key->mv_size >= len && (len == 0 || memcmp(key->mv_data, prefix, len) == 0);
+}
+
+int tables_records_delete(struct tables *t, enum table table, const void *prefix, size_t len,
+			  struct err *e)
+{
+	MDB_val key = tables_val(prefix, len), v;
+	MDB_cursor *cursor;
+	int rc;
+
+	assert(t->write);
+	rc = mdb_cursor_open(t->write, t->dbi[table], &cursor);
+	if (rc)
+		return tables_fail(e, rc, "read the tables");
+	rc = mdb_cursor_get(cursor, &key, &v, len ? MDB_SET_RANGE : MDB_FIRST);
+	while (rc == 0 && key_begins(&key, prefix, len)) {
+		t->meta.digest -= record_digest(table, &key, &v);
+		rc = mdb_cursor_del(cursor, 0);
+		/* Gives the record that moved up. */
+		if (rc == 0)
+			rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(cursor);
+	return rc == 0 || rc == MDB_NOTFOUND ? 0 : tables_fail(e, rc, "write the tables");
+}
+
 int tables_put_cluster(struct tables *t, const struct tables_cluster *c, struct err *e)
 {
 	uint8_t record[CLUSTER_RECORD_MAX];

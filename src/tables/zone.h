@@ -5,8 +5,9 @@
  *
  *	table        key                                    value
  *	zone         u32 zone id                            zone blob: the zone as it is answered from, in place
- *	view         u32 router id, domain in wire form,    u32 zone id, u32 flags: the zone is linked to the router
+ *	view         u32 router id, domain in wire form,    which zones are linked to the router under this domain
  *	             folded
+ *	linked       u32 router id, u32 owner id            the domains of the owner's links, for the writer
  *	view_config  u32 router id                          label counts of the linked domains, flags, forwarders
  *
  * A zone blob, host byte order, nothing aligned:
@@ -144,7 +145,16 @@ bool zone_rrset_next(const struct zone_rrset *set, size_t *at, struct zone_rdata
  * No view: domains of private zones that may be named to one who asks for them where they are not linked ("zone not linked to
  * this network"). The zone id there is of no use.
  */
-#define VIEW_TOLD	  UINT32_MAX
+#define VIEW_TOLD UINT32_MAX
+
+/*
+ * Under a domain a view has at most one zone whose id is that of a declared object, which may be in many views, and one of this view's own, in
+ * which a name of a cluster is. The former is the one that is asked. Ids from ZONE_NAME_FIRST on are those of the latter.
+ */
+#define ZONE_NAME_FIRST 0x80000000u
+#define ZONE_NAME_LAST	0xfffffffeu
+/* In VIEW_TOLD, where zones are of no use. */
+#define ZONE_NAME_TOLD	  0xffffffffu
 
 #define VIEW_SERVERS_MAX  8
 #define VIEW_FORWARDS_MAX 64
@@ -233,18 +243,38 @@ int tables_each_link(struct tables_snapshot *s, uint32_t router, tables_link_fn 
  */
 int tables_put_zone(struct tables *t, const struct zone_source *src, bool *ret_changed,
 		    struct err *e) _must_check_;
-int tables_delete_zone(struct tables *t, uint32_t id, struct err *e)
-	_must_check_; /* absent is fine */
+/* And its keys. Absent is fine. */
+int tables_delete_zone(struct tables *t, uint32_t id, struct err *e) _must_check_;
 /*
- * Link and unlink one zone; domain is folded here. The label counts of the view follow; a view that has no config yet gets an empty one. An
+ * Link and unlink one zone; domain is folded here. The label counts of the view follow. An
  * absent link is deleted without complaint. *ret_changed as above.
  */
 int tables_put_link(struct tables *t, uint32_t router, const uint8_t *domain, uint32_t zone,
 		    uint32_t flags, bool *ret_changed, struct err *e) _must_check_;
 int tables_delete_link(struct tables *t, uint32_t router, const uint8_t *domain, bool *ret_changed,
 		       struct err *e) _must_check_;
+/* What the owner has linked in a view; domain in wire form. */
+struct view_link {
+	const uint8_t *domain;
+	uint32_t zone; /* the owner's id, or that of a name's zone */
+	uint32_t flags;
+};
+/*
+ * The links of this owner in this view are now exactly these n. A name's zone that it has linked no more is deleted; a declared one is left to
+ * others. What another owner has under the same domain stays, so that a name may move from one to another in any order.
+ */
+int tables_put_links(struct tables *t, uint32_t router, uint32_t owner,
+		     const struct view_link *links, size_t n, bool *ret_changed, struct err *e)
+	_must_check_;
+/* The zone of the name under this domain of the view, asked or not. 0: none. */
+uint32_t tables_find_name_zone(struct tables *t, uint32_t router, const uint8_t *domain);
+/* An id that no zone has; it is taken when a zone is put under it. */
+int tables_new_name_zone(struct tables *t, uint32_t *ret_id, struct err *e) _must_check_;
+int tables_delete_name_zones(struct tables *t, struct err *e) _must_check_; /* all of them */
 /* Everything of v but its depths, which are those of the links. */
 int tables_put_view(struct tables *t, const struct view_config *v, bool *ret_changed, struct err *e)
 	_must_check_;
-/* The config and every link. Absent is fine. */
+/* The config and every link, and the zones of names. Absent is fine. */
 int tables_delete_view(struct tables *t, uint32_t router, struct err *e) _must_check_;
+/* All views at once. Zones that are not of names stay. */
+int tables_clear_views(struct tables *t, struct err *e) _must_check_;

@@ -182,18 +182,19 @@ static uint8_t *be32_put(uint8_t *p, uint32_t v)
 	return p + 4;
 }
 
-/* "label.<apex>", or the apex itself if that would be too long. */
+/* "label.<apex>", or the apex itself if that would be too long. Where there is no such name as the apex: the one above. */
 static uint8_t *name_under(const struct build *b, uint8_t *p, const char *label)
 {
-	const size_t n = strlen(label);
+	const size_t up = b->src->is_denied && b->apex[0] ? b->apex[0] + 1u : 0;
+	const size_t n = strlen(label), len = b->apex_len - up;
 
-	if (b->apex_len + n + 1 <= DNAME_MAX) {
+	if (len + n + 1 <= DNAME_MAX) {
 		*p++ = (uint8_t)n;
 		memcpy(p, label, n);
 		p += n;
 	}
-	memcpy(p, b->apex, b->apex_len);
-	return p + b->apex_len;
+	memcpy(p, b->apex + up, len);
+	return p + len;
 }
 
 static void soa_make(struct build *b)
@@ -229,7 +230,7 @@ static int items_make(struct build *b)
 		if (r == 0 && b->src->sets[i].type == RR_NS)
 			has_ns |= b->items[b->n_items - 1].len == 0;
 	}
-	if (r == 0 && !has_ns)
+	if (r == 0 && !has_ns && !b->src->is_denied)
 		r = item_make(b, &b->made[1]);
 	if (r < 0)
 		return r;
@@ -440,6 +441,7 @@ static void header_write(struct build *b, unsigned probes)
 	save_u32(p + ZONE_SLOTS_AT, b->n_slots);
 	p[ZONE_APEX_LEN_AT] = (uint8_t)b->apex_len;
 	p[ZONE_APEX_LABELS_AT] = (uint8_t)dname_labels(b->apex);
+	p[ZONE_FLAGS_AT] = src->is_denied ? ZONE_FLAG_DENIED : 0;
 	p[ZONE_PROBES_AT] = (uint8_t)probes;
 	memcpy(p + ZONE_HEADER_BYTES, b->apex, b->apex_len);
 }
@@ -494,6 +496,7 @@ int zone_build(const struct zone_source *src, const uint8_t key[ZONE_KEY_BYTES],
 	int r;
 
 	assert(b.apex_len > 0 && src->ttl <= ZONE_TTL_MAX && src->minimum <= ZONE_TTL_MAX);
+	assert(!src->is_denied || src->n_sets == 0);
 	if (src->n_sets > ZONE_SETS_MAX)
 		return err_set(e, ERR_TOO_LARGE, "records", "a zone has at most %u record sets",
 			       ZONE_SETS_MAX);

@@ -25,6 +25,7 @@
 
 #define ZONE_FLAG_WILDCARDS   1
 #define ZONE_FLAG_DELEGATIONS 2
+#define ZONE_FLAG_DENIED      4
 
 #define NODE_HEADER_BYTES     4
 #define NODE_FLAG_DELEGATION  1
@@ -47,5 +48,7 @@ uint32_t zone_head_check(const uint8_t *blob);
 uint64_t zone_whole_check(const uint8_t *blob, size_t len);
 /* Put both check values right. */
 void zone_seal(uint8_t *blob, size_t len);
+/* The record of a key, and its key. 0 or -ERR_UNAVAILABLE. */
+int zone_key_check(const MDB_val *key, const MDB_val *v) _must_check_;
 /* The same zone with another serial. The blob must be good. */
 void zone_serial_set(uint8_t *blob, size_t len, uint32_t serial);

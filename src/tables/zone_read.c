@@ -68,6 +68,7 @@ int zone_open(const void *blob, size_t len, struct zone *ret_zone)
 	z.probes = p[ZONE_PROBES_AT];
 	z.has_wildcards = p[ZONE_FLAGS_AT] & ZONE_FLAG_WILDCARDS;
 	z.has_delegations = p[ZONE_FLAGS_AT] & ZONE_FLAG_DELEGATIONS;
+	z.is_denied = p[ZONE_FLAGS_AT] & ZONE_FLAG_DENIED;
 	*ret_zone = z;
 	return 0;
 }
@@ -267,7 +268,7 @@ static bool name_is_good(const uint8_t *relative, size_t len)
 struct walk {
 	const struct zone *z;
 	uint32_t nodes;
-	size_t bytes;
+	size_t bytes, sets;
 	bool wildcards, delegations, soa;
 };
 
@@ -293,17 +294,19 @@ static int node_check(const uint8_t *name, size_t len, const struct zone_node *n
 	w->wildcards |= len >= 2 && name[0] == 1 && name[1] == '*';
 	w->delegations |= node->is_delegation;
 	w->nodes++;
+	w->sets += node->n_sets;
 	w->bytes += NODE_HEADER_BYTES + len + size;
 	return 0;
 }
 
-/* The nodes fill what is behind the slots: none lies over another, nothing lies between. */
+/* The nodes fill what is behind the slots: none lies over another, nothing lies between. Where all is denied there is but the SOA. */
 static bool walk_is_whole(const struct walk *w)
 {
 	const struct zone *z = w->z;
 
-	return w->nodes == load_u32(z->blob + ZONE_NODES_AT) && w->nodes <= z->n_slots / 2 &&
-	       w->soa && w->wildcards == z->has_wildcards && w->delegations == z->has_delegations &&
+	return (!z->is_denied || w->sets == 1) && w->nodes == load_u32(z->blob + ZONE_NODES_AT) &&
+	       w->nodes <= z->n_slots / 2 && w->soa && w->wildcards == z->has_wildcards &&
+	       w->delegations == z->has_delegations &&
 	       z->slots_at + (size_t)z->n_slots * SLOT_BYTES + w->bytes == z->len;
 }
 
@@ -319,7 +322,8 @@ int zone_verify(const void *blob, size_t len)
 	if (load_u64(z.blob + ZONE_CHECK_AT) != zone_whole_check(z.blob, z.len) ||
 	    dname_size(z.apex, z.apex_len) != z.apex_len || dname_labels(z.apex) != z.apex_labels ||
 	    z.probes == 0 || z.negative_ttl > ZONE_TTL_MAX ||
-	    (z.blob[ZONE_FLAGS_AT] & ~(ZONE_FLAG_WILDCARDS | ZONE_FLAG_DELEGATIONS)) != 0)
+	    (z.blob[ZONE_FLAGS_AT] &
+	     ~(ZONE_FLAG_WILDCARDS | ZONE_FLAG_DELEGATIONS | ZONE_FLAG_DENIED)) != 0)
 		return -ERR_UNAVAILABLE;
 	memcpy(folded, z.apex, z.apex_len);
 	dname_fold(folded, z.apex_len);

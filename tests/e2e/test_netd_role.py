@@ -4,23 +4,26 @@ The netd role in its sandbox: endpoints, drift, trying again.
 """
 import json
 import os
+import socket
 import subprocess
+import threading
 import time
 
 import daemon
 import net
-from netd_world import apply, at, attempt, connect, group, host, in_world, lan, link, listen, network, ONCE, PREFIX, rule
+from netd_world import (apply, at, attempt, by_link, connect, group, host, in_world, lan, link, listen, network, ONCE, PREFIX, rule,
+                        subnet)
 
 
 class Netd:
     """The role in its sandbox, driven by netd_drive."""
 
-    def __init__(self):
+    def __init__(self, n_dns=0):
         self.folder = "/run/drive"
         os.mkdir(self.folder)
         self.log = open(self.folder + "/log", "w+", encoding="utf-8")
         # pylint: disable=consider-using-with
-        self.process = subprocess.Popen([os.path.join(os.path.dirname(ONCE), "netd_drive"), PREFIX, self.folder], text=True,
+        self.process = subprocess.Popen([os.path.join(os.path.dirname(ONCE), "netd_drive"), PREFIX, self.folder, str(n_dns)], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, bufsize=1)
         assert self.answer()[-1].startswith("ack"), self.said()
 
@@ -205,3 +208,123 @@ def test_an_interface_that_goes_from_one_network_to_another_is_there_at_once():
     for first in (False, True, False):
         assert netd.apply(both(first, not first))[2] is False
         assert (has("net.a"), has("net.z")) == (first, not first)
+
+
+# --- the resolver ----------------------------------------------------------------------------------------------------------
+
+RESOLVERS = [{"addr": "10.1.0.2", "asks": True}, {"addr": "10.1.1.2"}, {"addr": "168.63.129.16"}, {"addr": "fd00:1::2", "asks": True}]
+
+
+def named(ident=1, name="a", **kw):
+    d = lan(resolvers=RESOLVERS, **kw)
+    return d if ident == 1 else {**d, "id": ident, "name": name, "hosts": [host(201, "other", ["10.1.0.10", "fd00:1::10"])], "nats": []}
+
+
+def sockets_of(netd):
+    """{(router, kind, place): slots}"""
+    lines = [line.split() for line in netd.tell("names")[:-1]]
+    return {(int(w[1]), w[2], w[3]): int(w[4]) for w in lines}
+
+
+def asked(place, address):
+    """What UDP and TCP both get for an answer."""
+    answers = []
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with at(place):
+            s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+        with s:
+            s.settimeout(2)
+            try:
+                s.connect((address, 53))
+                s.send(b"?")
+                answers.append(s.recv(100).decode())
+            except OSError as e:
+                answers.append(type(e).__name__)
+    assert answers[0] == answers[1], answers
+    return answers[0]
+
+
+@in_world
+def test_the_role_opens_sockets_for_names_and_gets_them_back():
+    netd = Netd(n_dns=2)
+    assert not netd.apply([named(), named(2, "z")])[2]
+    places = ["10.1.0.2:53", "10.1.1.2:53", "168.63.129.16:53", "[fd00:1::2]:53"]
+    want = {(r, kind, place): 1 for r in (1, 2) for kind in ("udp", "tcp") for place in places}
+    want.update({(r, kind, place): slots for r in (1, 2) for kind, slots in (("ask-udp", 16), ("ask-tcp", 4))
+                 for place in ("10.1.0.2:0", "[fd00:1::2]:0")})
+    assert sockets_of(netd) == want
+    for restarted in (False, True):
+        assert netd.tell("serve") == ["serving"]
+        for place, router in (("app", 1), ("other", 2)):
+            own = "10.1.1.10" if router == 1 else "10.1.0.10"
+            for address in ("10.1.0.2", "10.1.1.2", "168.63.129.16"):
+                assert asked(place, address) == "%d %s" % (router, own)
+        assert asked("web", "fd00:1::2") == "1 fd00:1::10"
+        assert asked("other", "fd00:1::2") == "2 fd00:1::10"
+        if not restarted:
+            netd.tell("restart")
+            assert sockets_of(netd) == want
+    # No names there any more.
+    assert not netd.apply([named(), {**named(2, "z"), "resolvers": []}])[2]
+    assert sockets_of(netd) == {k: n for k, n in want.items() if k[0] == 1}
+    assert not netd.apply([])[2]
+    assert sockets_of(netd) == {}
+
+
+@in_world
+def test_what_a_resolver_needs_comes_back():
+    netd = Netd(n_dns=1)
+    netd.apply([named()])
+    netd.tell("serve")
+    assert asked("iso", "168.63.129.16") == asked("iso", "10.1.0.2") == "1 10.1.2.10"
+    for spoil in (["ip", "addr", "del", "10.1.0.2/32", "dev", "lo"], ["ip", "addr", "del", "168.63.129.16/32", "dev", "lo"],
+                  ["ip", "addr", "flush", "dev", "lo"], ["nft", "flush chain inet %s naming" % PREFIX],
+                  ["nft", "flush set inet %s resolvers4" % PREFIX], ["nft", "delete table inet " + PREFIX]):
+        n = len(netd.events("drift.mended"))
+        with at("net.a"):
+            net.run(*spoil)
+        daemon.wait_until("mended: " + " ".join(spoil), lambda n=n: len(netd.events("drift.mended")) > n, 2)
+        assert asked("iso", "168.63.129.16") == asked("iso", "10.1.0.2") == "1 10.1.2.10", spoil
+    # A namespace that somebody took away is another one, with other sockets.
+    net.run("ip", "netns", "del", PREFIX + ".net.a")
+    daemon.wait_until("made anew", lambda: asked("iso", "10.1.0.2") != "OSError" and netd.tell("serve") and
+                      asked("iso", "10.1.0.2") == "1 10.1.2.10", 20)
+
+
+@in_world
+def test_servers_of_a_network_are_asked_by_its_own_ways():
+    netd = Netd(n_dns=1)
+    site = {**network(6, "s", "10.6.0.0/16", [subnet(60, 6, "10.6.0.0/24")], [host(206, "s", "10.6.0.10")], links=[link(1, "a")],
+                      routes=[by_link(6, "10.1.0.0/16", 0)], resolvers=[{"addr": "10.6.0.2"}]), "kind": "site"}
+    a = named(links=[link(6, "s", "site")])
+    a["routes"] += [by_link(21, "10.6.0.0/16", 0)]
+    assert not netd.apply([a, site])[2]
+    with at("s"):
+        udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+    udp.bind(("10.6.0.10", 53))
+    tcp.bind(("10.6.0.10", 53))
+    tcp.listen()
+    threading.Thread(target=answer_forever, args=(udp, tcp), daemon=True).start()
+    ports = set()
+    for kind in ("udp", "tcp"):
+        for _ in range(8):
+            said = netd.tell("ask 1 %s 10.1.0.2 10.6.0.10 53" % kind)[0].split()
+            assert said[:2] == ["said", "10.1.0.2"]
+            ports.add((kind, said[2]))
+    assert len(ports) > 12, "a new port each time"
+    assert netd.tell("ask 1 udp 10.1.0.2 10.6.0.2 53")[0].startswith("refused"), "the site's own resolver is for the site"
+    assert not netd.apply([{**a, "routes": a["routes"][:-1]}, site])[2]
+    assert netd.tell("ask 1 udp 10.1.0.2 10.6.0.10 53")[0].startswith("refused"), "no route"
+
+
+def answer_forever(udp, tcp):
+    def serve_tcp():
+        while True:
+            conn, peer = tcp.accept()
+            with conn:
+                conn.recv(100)
+                conn.sendall(("%s %d" % peer).encode())
+    threading.Thread(target=serve_tcp, daemon=True).start()
+    while True:
+        _, peer = udp.recvfrom(100)
+        udp.sendto(("%s %d" % peer).encode(), peer)

@@ -2,13 +2,17 @@
 /*
  * The netd role as it is, in its sandbox, with this program as its parent and its control: for tests/e2e/test_netd.py.
  *
- *	netd_drive PREFIX DIR     DIR: state folder, for the tables
+ *	netd_drive PREFIX DIR [N_DNS]     DIR: state folder, for the tables; N_DNS: dns processes that there are said to be
  *
  * Commands on standard input, each answered by lines of which the last begins with a word that is not "endpoint":
  *	file PATH      the routers of PATH (records.h) into the tables, as a new generation; bell; "ack GENERATION OPERATIONS CUT FAILED REASON"
  *	wait           for another acknowledgement
  *	restart        kill netd and start it again with the sockets that are open; "ack ..." of its own accord
- *	listening      "endpoint ADDRESS:PORT" for each socket that is open; "end"
+ *	listening      "endpoint ADDRESS:PORT" for each gate's socket that is open; "end"
+ *	names          "endpoint ROUTER KIND ADDRESS:PORT SLOTS" for each place with sockets for dns processes; "end"
+ *	serve          one of them: whoever asks there from now on is told "ROUTER ADDRESS", its own address; "serving"
+ *	ask ROUTER udp|tcp FROM ADDRESS PORT
+ *	               something, by a socket of that kind of the router; "said ANSWER", "silence" or "refused WHY"
  *	accept A:P     take a connection from that socket; "from ADDRESS"
  *
  * netd logs to standard error; so does its word of progress, as an event.
@@ -28,7 +32,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define ENDPOINTS_MAX 64
+#define ENDPOINTS_MAX 512
+#define ASK_MS	      2000
 #define PATIENCE_MS   30000
 
 struct kept {
@@ -39,7 +44,8 @@ struct kept {
 static struct options options;
 static struct msg msg;
 static int parent_link = -1, control_link = -1;
-static pid_t child;
+static pid_t child, server;
+static uint32_t n_dns;
 static uint64_t generation;
 static struct kept endpoints[ENDPOINTS_MAX];
 static size_t n_endpoints;
@@ -50,6 +56,8 @@ __attribute__((noreturn)) static void die(const char *what)
 	fprintf(stderr, "netd_drive: %s: %s\n", what, strerror(errno));
 	if (child > 0)
 		kill(child, SIGKILL);
+	if (server > 0)
+		kill(server, SIGKILL);
 	exit(2);
 }
 
@@ -60,7 +68,7 @@ static void start(void)
 	const struct msg_public public = {.addr = {.lo = 0xc0000201, .family = ADDR_V4},
 					  .port = 6443};
 	const struct msg_empty nothing = {0};
-	const struct msg_start_netd start = {0};
+	const struct msg_start_netd start = {.n_dns = n_dns};
 	int parent[2], control[2];
 
 	if (link_pair(parent) || link_pair(control))
@@ -224,8 +232,10 @@ static void do_listening(void)
 
 	parent_hears();
 	for (size_t i = 0; i < n_endpoints; i++)
-		printf("endpoint %s\n", endpoint_format(&endpoints[i].is.addr,
-							(uint16_t)endpoints[i].is.port, text));
+		if (endpoints[i].is.kind == ENDPOINT_GATE)
+			printf("endpoint %s\n",
+			       endpoint_format(&endpoints[i].is.addr,
+					       (uint16_t)endpoints[i].is.port, text));
 	printf("end\n");
 }
 
@@ -257,13 +267,175 @@ static void do_accept(const char *where)
 	printf("none\n");
 }
 
+/* --- names ------------------------------------------------------------------------------------------------ */
+
+static const char *const kinds[ENDPOINT_KIND_COUNT] = {[ENDPOINT_GATE] = "gate",
+						       [ENDPOINT_DNS_UDP] = "udp",
+						       [ENDPOINT_DNS_TCP] = "tcp",
+						       [ENDPOINT_ASK_UDP] = "ask-udp",
+						       [ENDPOINT_ASK_TCP] = "ask-tcp"};
+
+static bool is_same_place(const struct msg_endpoint *a, const struct msg_endpoint *b)
+{
+	return a->network == b->network && a->kind == b->kind && a->port == b->port &&
+	       addr_is_equal(&a->addr, &b->addr);
+}
+
+static void do_names(void)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	parent_hears();
+	for (size_t i = 0; i < n_endpoints; i++) {
+		const struct msg_endpoint *a = &endpoints[i].is;
+		size_t slots = 0;
+
+		for (size_t k = 0; k < n_endpoints; k++)
+			slots += is_same_place(&endpoints[k].is, a);
+		if (a->kind != ENDPOINT_GATE && a->slot == 0)
+			printf("endpoint %u %s %s %zu\n", a->network, kinds[a->kind],
+			       endpoint_format(&a->addr, (uint16_t)a->port, text), slots);
+	}
+	printf("end\n");
+}
+
+/* A dns process of sorts. */
+static void answer_one(const struct kept *k)
+{
+	char text[ADDR_TEXT_MAX], answer[128], question[512];
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	struct addr a;
+	int fd = k->fd;
+
+	if (k->is.kind == ENDPOINT_DNS_TCP) {
+		fd = accept(k->fd, (struct sockaddr *)&sa, &len);
+		if (fd < 0)
+			return;
+		(void)!read(fd, question, sizeof question);
+	} else if (recvfrom(fd, question, sizeof question, 0, (struct sockaddr *)&sa, &len) < 0) {
+		return;
+	}
+	a = addr_from_sockaddr(&sa, NULL);
+	snprintf(answer, sizeof answer, "%u %s", k->is.network, addr_format(&a, text));
+	if (k->is.kind == ENDPOINT_DNS_TCP) {
+		(void)!write(fd, answer, strlen(answer));
+		close(fd);
+	} else {
+		(void)!sendto(fd, answer, strlen(answer), 0, (struct sockaddr *)&sa, len);
+	}
+}
+
+__attribute__((noreturn)) static void serve(void)
+{
+	struct pollfd p[ENDPOINTS_MAX];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (size_t i = 0; i < n_endpoints; i++)
+		p[i] = (struct pollfd){.fd = endpoints[i].is.kind == ENDPOINT_DNS_UDP ||
+							     endpoints[i].is.kind ==
+								     ENDPOINT_DNS_TCP
+						     ? endpoints[i].fd
+						     : -1,
+				       .events = POLLIN};
+	for (;;) {
+		(void)poll(p, n_endpoints, -1);
+		for (size_t i = 0; i < n_endpoints; i++)
+			if (p[i].fd >= 0 && p[i].revents)
+				answer_one(&endpoints[i]);
+	}
+}
+
+static void server_end(void)
+{
+	if (server <= 0)
+		return;
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	server = 0;
+}
+
+static void do_serve(void)
+{
+	parent_hears();
+	server_end();
+	fflush(stdout);
+	server = fork();
+	if (server < 0)
+		die("fork");
+	if (server == 0)
+		serve();
+	printf("serving\n");
+}
+
+static int ask_by(int fd, const struct addr *to, uint16_t port, char *answer, size_t size)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(to, port, &sa);
+	ssize_t n = -1;
+	int why = 0;
+
+	if (connect(fd, (struct sockaddr *)&sa, len) && errno != EINPROGRESS)
+		why = errno;
+	else if (poll(&p, 1, ASK_MS) <= 0)
+		why = EAGAIN;
+	else if (send(fd, "?", 1, MSG_NOSIGNAL) < 0)
+		why = errno;
+	p.events = POLLIN;
+	if (!why && poll(&p, 1, ASK_MS) <= 0)
+		why = EAGAIN;
+	if (!why && (n = recv(fd, answer, size - 1, 0)) < 0)
+		why = errno;
+	answer[n < 0 ? 0 : n] = '\0';
+	(void)connect(fd, &nobody, sizeof nobody);
+	return why;
+}
+
+static const struct kept *asker_find(uint32_t router, const char *how, const struct addr *from)
+{
+	const uint32_t kind = strcmp(how, "tcp") == 0 ? ENDPOINT_ASK_TCP : ENDPOINT_ASK_UDP;
+
+	for (size_t i = 0; i < n_endpoints; i++)
+		if (endpoints[i].is.network == router && endpoints[i].is.kind == kind &&
+		    addr_is_equal(&endpoints[i].is.addr, from))
+			return &endpoints[i];
+	return NULL;
+}
+
+static void do_ask(char *words)
+{
+	char answer[256], *rest = NULL;
+	const char *router = strtok_r(words, " ", &rest), *how = strtok_r(NULL, " ", &rest);
+	const char *from = strtok_r(NULL, " ", &rest), *to = strtok_r(NULL, " ", &rest);
+	const char *port = strtok_r(NULL, " ", &rest);
+	const struct kept *k;
+	struct addr source, target;
+	int why;
+
+	parent_hears();
+	if (!port || addr_parse(from, &source) || addr_parse(to, &target)) {
+		printf("what\n");
+		return;
+	}
+	k = asker_find((uint32_t)strtoul(router, NULL, 10), how, &source);
+	why = k ? ask_by(k->fd, &target, (uint16_t)strtoul(port, NULL, 10), answer, sizeof answer)
+		: ENOENT;
+	if (!why)
+		printf("said %s\n", answer);
+	else
+		printf("%s %s\n", why == EAGAIN ? "silence" : "refused", strerror(why));
+}
+
 int main(int argc, char **argv)
 {
 	char tables[PATH_MAX + 16], line[PATH_MAX + 16];
 	const struct records nothing = {0};
 
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 2;
+	n_dns = argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
 	options.separate_users = false;
 	options.keepalive_s = 60;
 	options.hello_timeout_ms = 1000;
@@ -286,11 +458,18 @@ int main(int argc, char **argv)
 			do_restart();
 		else if (strcmp(line, "listening") == 0)
 			do_listening();
+		else if (strcmp(line, "names") == 0)
+			do_names();
+		else if (strcmp(line, "serve") == 0)
+			do_serve();
+		else if (strncmp(line, "ask ", 4) == 0)
+			do_ask(line + 4);
 		else if (strncmp(line, "accept ", 7) == 0)
 			do_accept(line + 7);
 		else
 			printf("what\n");
 	}
+	server_end();
 	kill(child, SIGTERM);
 	waitpid(child, NULL, 0);
 	records_done(&before);

@@ -40,6 +40,7 @@ void records_done(struct records *r)
 		free(n->rules);
 		free(n->prefixes);
 		free(n->endpoints);
+		free(n->resolvers);
 	}
 	free(r->n);
 	*r = (struct records){0};
@@ -224,6 +225,15 @@ static void record_read(struct tables_network *n, const json_t *o)
 		ep->addr = pair[0].family ? pair[0] : pair[1];
 		ep->port = (uint16_t)number(v, "port");
 	}
+	json_array_foreach(json_object_get(o, "resolvers"), i, v)
+	{
+		struct addr pair[TABLES_FAMILIES] = {0};
+		struct tables_resolver *r = ADD(n->resolvers, n->n_resolvers);
+
+		addr_into(pair, json_string_value(json_object_get(v, "addr")));
+		r->addr = pair[0].family ? pair[0] : pair[1];
+		r->asks = json_is_true(json_object_get(v, "asks"));
+	}
 }
 
 void records_read(const char *path, struct records *ret_records)
@@ -396,6 +406,33 @@ static void random_routes(struct tables_network *n, uint64_t *s)
 	}
 }
 
+static void resolver_add(struct tables_network *n, struct addr a, bool asks)
+{
+	*ADD(n->resolvers, n->n_resolvers) = (struct tables_resolver){.addr = a, .asks = asks};
+}
+
+static int resolver_by(const void *a, const void *b)
+{
+	const struct tables_resolver *x = a, *y = b;
+
+	return addr_cmp(&x->addr, &y->addr);
+}
+
+/* base + 2 of each subnet, and the one that is everywhere. */
+static void resolvers_add(struct tables_network *n, bool asks)
+{
+	for (uint32_t i = 0; i < n->n_subnets; i++)
+		for (int f = 0; f < TABLES_FAMILIES; f++) {
+			struct addr a = n->subnets[i].ranges[f].addr;
+
+			a.lo |= 2;
+			if (a.family)
+				resolver_add(n, a, asks && i == 0);
+		}
+	resolver_add(n, v4_of(0xa83f8110), false);
+	qsort(n->resolvers, n->n_resolvers, sizeof *n->resolvers, resolver_by);
+}
+
 /* Routes by every link, in every table. */
 static void random_links(struct tables_network *n, const struct world *w)
 {
@@ -471,6 +508,8 @@ static void random_record(struct tables_network *n, uint32_t id, const struct wo
 			ep->addr = v4_of((uint32_t)n->subnets[0].ranges[0].addr.lo + 100 + i);
 			ep->port = 443;
 		}
+		if (below(&s, 3))
+			resolvers_add(n, below(&s, 2));
 	}
 	random_links(n, w);
 	routes_unique(n);
@@ -559,5 +598,6 @@ void records_many(size_t count, unsigned int hosts, uint16_t group_port,
 		ep = ADD(n->endpoints, n->n_endpoints);
 		ep->addr = v4_of(0x0a000064);
 		ep->port = 443;
+		resolvers_add(n, false);
 	}
 }

@@ -43,9 +43,10 @@ static int setup(void **state)
 	c->authz = (struct authz){.options = &options};
 	operations_init(&c->operations);
 	dumps_init(&c->dumps, c);
-	gates_init(&c->gates, c);
+	gates_init(&c->gates, c, ROLE_GATE);
+	gates_init(&c->dns, c, ROLE_DNS);
 	netd_init(&c->netd, c);
-	c->gates.n = 1;
+	c->gates.n = c->dns.n = 1;
 	snprintf(dir, sizeof(dir), "/tmp/postern-change-XXXXXX");
 	if (!mkdtemp(dir) || index_init(&c->index, &e) < 0 || events_init(&c->events, &e) < 0)
 		return -1;

@@ -7,7 +7,8 @@
 
 #include "compile/compile.h"
 #include "model/cluster.h"
-#include "tables/tables_int.h"
+#include "tables/view_record.h"
+#include "tables/zone_int.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,8 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 static char root[64];
 static uint64_t rng;
@@ -107,6 +110,101 @@ static inline void must_ok(int r, const struct err *e)
 
 /* --- comparing environments --------------------------------------------------------------------------------- */
 
+/*
+ * A zone's key is drawn when it comes, its serial and the ids of zones of names tell which way they came: what is compared is all else.
+ */
+struct content {
+	uint64_t sum; /* over all nodes */
+	uint32_t negative_ttl, n;
+	uint8_t is_denied, wildcards, delegations;
+};
+
+static inline int content_node(const uint8_t *name, size_t len, const struct zone_node *node,
+			       void *arg)
+{
+	struct content *c = arg;
+	struct zone_rrset set;
+	uint64_t sum = XXH3_64bits(name, len);
+
+	for (size_t i = 0; zone_node_nth(node, i, &set); i++)
+		sum = XXH3_64bits_withSeed(set.wire, set.len, sum);
+	c->sum += sum;
+	c->n++;
+	return 0;
+}
+
+static inline struct content content_of(const MDB_val *v)
+{
+	struct content c = {0};
+	struct zone z;
+	uint8_t *copy = malloc(v->mv_size);
+
+	memcpy(copy, v->mv_data, v->mv_size);
+	assert_int_equal(zone_verify(copy, v->mv_size), 0);
+	zone_serial_set(copy, v->mv_size, 0);
+	assert_int_equal(zone_open(copy, v->mv_size, &z), 0);
+	assert_int_equal(zone_each(&z, content_node, &c), 0);
+	c.sum = XXH3_64bits_withSeed(z.apex, z.apex_len, c.sum);
+	c.negative_ttl = z.negative_ttl;
+	c.is_denied = z.is_denied;
+	c.wildcards = z.has_wildcards;
+	c.delegations = z.has_delegations;
+	free(copy);
+	return c;
+}
+
+static inline bool same_content(const MDB_val *a, const MDB_val *b)
+{
+	const struct content x = content_of(a), y = content_of(b);
+
+	return x.sum == y.sum && x.n == y.n && x.negative_ttl == y.negative_ttl &&
+	       x.is_denied == y.is_denied && x.wildcards == y.wildcards &&
+	       x.delegations == y.delegations;
+}
+
+/* The zone of a name that a link names. */
+static inline MDB_val name_zone_of(const struct tables *t, const struct link_record *link)
+{
+	MDB_val key = tables_val(&link->name_zone, sizeof(link->name_zone)), v;
+
+	if (mdb_get(t->snapshot.txn, t->dbi[TABLE_ZONE], &key, &v) != 0)
+		fail_msg("a link leads to zone %u, which is not there", link->name_zone);
+	return v;
+}
+
+static inline bool same_link(struct tables *const t[2], const MDB_val *key, const MDB_val *a,
+			     const MDB_val *b)
+{
+	struct link_record x, y;
+	MDB_val zx, zy;
+
+	assert_int_equal(link_record_decode(key, a, &x), 0);
+	assert_int_equal(link_record_decode(key, b, &y), 0);
+	if (x.zone != y.zone || x.flags != y.flags || x.owner != y.owner ||
+	    !x.name_zone != !y.name_zone)
+		return false;
+	if (!x.name_zone || x.name_zone == ZONE_NAME_TOLD)
+		return x.name_zone == y.name_zone;
+	zx = name_zone_of(t[0], &x);
+	zy = name_zone_of(t[1], &y);
+	return same_content(&zx, &zy);
+}
+
+static inline size_t count_name_zones(const struct tables *t)
+{
+	const uint32_t first = ZONE_NAME_FIRST;
+	MDB_val key = tables_val(&first, sizeof(first)), v;
+	MDB_cursor *c;
+	size_t n = 0;
+
+	assert_int_equal(mdb_cursor_open(t->snapshot.txn, t->dbi[TABLE_ZONE], &c), 0);
+	for (int r = mdb_cursor_get(c, &key, &v, MDB_SET_RANGE); r == 0;
+	     r = mdb_cursor_get(c, &key, &v, MDB_NEXT))
+		n++;
+	mdb_cursor_close(c);
+	return n;
+}
+
 /* Of networks and endpoints the generation, and so the check value, tells which way they came. */
 static inline bool same_value(enum table table, const MDB_val *a, const MDB_val *b)
 {
@@ -135,6 +233,10 @@ static inline void same_table(struct tables *a, struct tables *b, enum table tab
 		int ra = mdb_cursor_get(ca, &ka, &va, MDB_NEXT);
 		int rb = mdb_cursor_get(cb, &kb, &vb, MDB_NEXT);
 
+		if (table == TABLE_ZONE) { /* those of names: through their links */
+			ra = ra == 0 && load_u32(ka.mv_data) >= ZONE_NAME_FIRST ? MDB_NOTFOUND : ra;
+			rb = rb == 0 && load_u32(kb.mv_data) >= ZONE_NAME_FIRST ? MDB_NOTFOUND : rb;
+		}
 		if (ra != rb)
 			fail_msg("table %d: one has %zu records, the other has more", table, n);
 		if (ra != 0)
@@ -143,7 +245,10 @@ static inline void same_table(struct tables *a, struct tables *b, enum table tab
 			fail_msg("table %d: record %zu has different keys: %.*s, %.*s", table, n,
 				 (int)ka.mv_size, (char *)ka.mv_data, (int)kb.mv_size,
 				 (char *)kb.mv_data);
-		if (!same_value(table, &va, &vb))
+		if (table == TABLE_ZONE ? !same_content(&va, &vb)
+		    : table == TABLE_VIEW
+			    ? !same_link((struct tables *const[]){a, b}, &ka, &va, &vb)
+			    : !same_value(table, &va, &vb))
 			fail_msg("table %d: record %zu has different values", table, n);
 	}
 	mdb_cursor_close(ca);
@@ -159,6 +264,7 @@ static inline void same_tables(struct tables *a, struct tables *b)
 	assert_string_equal(tables_store_id(sa), tables_store_id(sb));
 	for (enum table t = TABLE_NAME; t < TABLE_CHANGE; t++)
 		same_table(a, b, t);
+	assert_int_equal(count_name_zones(a), count_name_zones(b));
 	assert_int_equal(tables_verify(sa, NULL), 0);
 	assert_int_equal(tables_verify(sb, NULL), 0);
 	tables_release(sa);

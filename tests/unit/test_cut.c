@@ -209,6 +209,53 @@ static void test_tracked_flows_by_their_public_addresses(void **state)
 	}
 }
 
+static void test_a_resolver_is_asked_by_all_and_asks_as_its_subnet(void **state)
+{
+	struct tables_resolver resolvers[] = {{addr("10.1.0.2"), true},
+					      {addr("10.1.1.2"), false},
+					      {addr("168.63.129.16"), false}};
+	struct world w;
+	struct cut_track t = {.protocol = IPPROTO_UDP,
+			      .source = addr("10.1.0.2"),
+			      .seen = addr("10.1.0.2"),
+			      .called = addr("10.2.0.1"),
+			      .target = addr("10.2.0.1"),
+			      .port = 53};
+
+	world_init(&w);
+	w.group.n_rules = 1; /* nothing goes out */
+	assert_false(allowed(&w, 0, "10.1.0.10", 5000, "10.1.1.2", 53, false));
+	assert_false(cut_track_is_allowed(&w.n, &t));
+	w.n.resolvers = resolvers;
+	w.n.n_resolvers = 3;
+	for (int i = 0; i < 3; i++) {
+		struct addr a = resolvers[i].addr;
+		char text[ADDR_TEXT_MAX];
+
+		assert_true(allowed(&w, 0, "10.1.0.10", 5000, addr_format(&a, text), 53, false));
+		assert_false(allowed(&w, 0, "10.1.0.10", 5000, addr_format(&a, text), 54, false));
+	}
+	/* It asks a host, whose group decides. */
+	assert_false(allowed(&w, 0, "10.1.0.10", 53, "10.1.0.2", 5000, true));
+	assert_true(allowed(&w, 1, "10.1.1.10", 53, "10.1.0.2", 5000, true));
+	assert_false(allowed(&w, 1, "10.1.1.10", 53, "10.1.1.2", 5000, true));
+	/* Others, by the routes and the NAT of its subnet. */
+	assert_true(cut_track_is_allowed(&w.n, &t));
+	t.source = t.seen = addr("10.1.1.2");
+	assert_false(cut_track_is_allowed(&w.n, &t));
+	t.source = t.seen = addr("10.1.0.2");
+	t.called = t.target = addr("203.0.113.1");
+	t.seen = addr("192.0.2.9");
+	assert_true(cut_track_is_allowed(&w.n, &t));
+	t.seen = addr("192.0.2.8");
+	assert_false(cut_track_is_allowed(&w.n, &t));
+	t.seen = t.source;
+	t.called = t.target = addr("10.1.0.10");
+	assert_false(cut_track_is_allowed(&w.n, &t));
+	t.called = t.target = addr("10.1.1.10");
+	assert_true(cut_track_is_allowed(&w.n, &t));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_ours_to_judge_stays),
 		cmocka_unit_test(test_tracked_flows_by_the_rules_of_both_ends),
 		cmocka_unit_test(test_tracked_flows_by_their_public_addresses),
+		cmocka_unit_test(test_a_resolver_is_asked_by_all_and_asks_as_its_subnet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,8 @@ static int setup(void **state)
 	c->options = &options;
 	c->authz = (struct authz){.options = &options};
 	dumps_init(&c->dumps, c);
-	gates_init(&c->gates, c);
+	gates_init(&c->gates, c, ROLE_GATE);
+	gates_init(&c->dns, c, ROLE_DNS);
 	woken = 0;
 	return index_init(&c->index, &e) < 0 ? -1 : events_init(&c->events, &e);
 }

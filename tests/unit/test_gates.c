@@ -49,7 +49,8 @@ static int setup(void **state)
 	c->authz = (struct authz){.options = &options};
 	operations_init(&c->operations);
 	dumps_init(&c->dumps, c);
-	gates_init(&c->gates, c);
+	gates_init(&c->gates, c, ROLE_GATE);
+	gates_init(&c->dns, c, ROLE_DNS);
 	c->gates.n = N_GATES;
 	link_make(pair);
 	parent = pair[1];
@@ -190,7 +191,7 @@ static void test_succeeded_when_all_have_acknowledged(void **state)
 	assert_int_equal(bell(1), 11);
 	ack(0, 11, 2);
 	assert_false(op->is_done);
-	assert_int_equal(control_waiting_for(c, 11, waiting), 1);
+	assert_int_equal(control_waiting_for(&c->gates, 11, waiting), 1);
 	assert_int_equal(waiting[0], 1);
 	ack(1, 11, 3);
 	assert_true(op->is_done);
@@ -250,7 +251,7 @@ static void test_without_gates_it_stays_in_progress(void **state)
 	struct operation *op = change(11);
 
 	assert_false(op->is_done);
-	assert_int_equal(control_waiting_for(c, 11, NULL), N_GATES);
+	assert_int_equal(control_waiting_for(&c->gates, 11, NULL), N_GATES);
 	assert_int_equal(gate_up(0, 100), 0);
 	assert_false(op->is_done);
 	hello(0, 11);

@@ -70,7 +70,8 @@ static int setup(void **state)
 	c->authz = (struct authz){.options = &options};
 	operations_init(&c->operations);
 	dumps_init(&c->dumps, c);
-	gates_init(&c->gates, c);
+	gates_init(&c->gates, c, ROLE_GATE);
+	gates_init(&c->dns, c, ROLE_DNS);
 	netd_init(&c->netd, c);
 	c->gates.n = 1;
 	link_make(pair);

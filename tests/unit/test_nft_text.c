@@ -172,6 +172,36 @@ static void test_the_longest_way_decides(void **state)
 	text_done(&t);
 }
 
+static void test_resolvers(void **state)
+{
+	struct records r;
+	struct text t;
+
+	records_many(1, 1, 443, &r);
+	r.n[0].n_resolvers = 0;
+	write_router(&r.n[0], &t);
+	has(&t, "chain naming {\n}\n");
+	has_not(&t, "resolvers4");
+	has_not(&t, "notrack");
+	text_done(&t);
+	r.n[0].n_resolvers = 1;
+	r.n[0].resolvers[0].addr = addr_v4(0x0a000002);
+	write_router(&r.n[0], &t);
+	has(&t, "set resolvers4 {\ntype ipv4_addr\nelements = {\n10.0.0.2\n}\n}\n");
+	has(&t, "set resolvers6 {\ntype ipv6_addr\n}\n");
+	has(&t, "dport 53 iifname \"h-*\" ip saddr @spaces4 ip daddr @resolvers4 accept\n");
+	/* Before what groups say of hosts, and before what is known of flows. */
+	assert_true(strstr(t.s, "jump naming") <
+		    strstr(t.s, "jump settled\niifname vmap @egress_of"));
+	has_not(&t, "chain asking");
+	text_done(&t);
+	r.n[0].resolvers[0].asks = true;
+	write_router(&r.n[0], &t);
+	has(&t, "chain to_server {\njump settled\noifname vmap @ingress_of\n}\n");
+	text_done(&t);
+	records_done(&r);
+}
+
 static void test_the_internet_knows_listeners_only(void **state)
 {
 	const struct plan_listener listeners[] = {{addr_v4(0xc0000201), 443},
@@ -216,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_no_name_gets_into_the_text),
 		cmocka_unit_test(test_rules_of_groups),
 		cmocka_unit_test(test_the_longest_way_decides),
+		cmocka_unit_test(test_resolvers),
 		cmocka_unit_test(test_the_internet_knows_listeners_only),
 	};
 

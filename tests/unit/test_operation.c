@@ -29,7 +29,9 @@ static int teardown(void **state)
 static const char *text_of(const struct operation *op, const char *key)
 {
 	static char text[64];
-	json_t *o = operation_json(op, (const uint32_t[]){1, 3}, 2, NULL);
+	const struct operation_waiting waiting = {
+		.gates = {1, 3}, .n_gates = 2, .dns = {2}, .n_dns = 1};
+	json_t *o = operation_json(op, &waiting);
 	char *dump = json_dumps(json_object_get(o, key), JSON_ENCODE_ANY | JSON_COMPACT);
 
 	snprintf(text, sizeof(text), "%s", dump ? dump : "absent");
@@ -49,6 +51,8 @@ static void test_life(void **state)
 	assert_string_equal(text_of(op, "status"), "\"in-progress\"");
 	assert_string_equal(text_of(op, "enforcedMs"), "null");
 	assert_string_equal(text_of(op, "waitingFor"), "[1,3]");
+	assert_string_equal(text_of(op, "waitingForDns"), "[2]");
+	assert_string_equal(text_of(op, "waitingForNetd"), "null");
 	assert_string_equal(text_of(op, "acceptedAt"), "\"1970-01-01T00:00:01.000Z\"");
 	op->cut = 2;
 	operation_finish(&os, op, 5000 + 1500000);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The real parent with stand-ins for control and gate: this program is started again with --role, as posternd is. The stand-ins
+ * The real parent with stand-ins for control, gate, dns and netd: this program is started again with --role, as posternd is. The stand-ins
  * tell on standard error what they get, a line each, which the test waits for. What they shall do wrong is in POSTERN_TEST.
  */
 #include "base/log.h"
@@ -28,6 +28,7 @@
 #include <cmocka.h>
 
 #define GATES	2
+#define DNS	2
 #define MANY	6000
 #define WAIT_MS 20000
 
@@ -47,7 +48,7 @@ static bool test_is(const char *what)
 /* Wait for a message on one of the links; its place, or -1 if the parent is gone. */
 static int next(int *links, size_t n, const enum role *from, enum role to)
 {
-	struct pollfd p[2 + GATES];
+	struct pollfd p[2 + GATES + DNS];
 
 	for (;;) {
 		for (size_t i = 0; i < n; i++)
@@ -93,6 +94,29 @@ static void control_up(int *links)
 	}
 }
 
+static void control_dns_up(int *links)
+{
+	static int has_ended;
+	const struct msg_gate_up *up = m.body;
+	struct msg_generation bell = {.generation = 1};
+	int *link = &links[2 + GATES + up->index];
+
+	if (*link >= 0)
+		close(*link);
+	*link = take_fd(&m.fds[0]);
+	SAY("@dns-up %u %d\n", up->index, up->pid);
+	if (msg_send_body(*link, MSG_BELL_D, &bell))
+		SAY("@bell failed\n");
+	if (test_is("end-dns") && up->index == 1 && !has_ended++) {
+		struct msg_end_gate end = {.index = 1, .pid = up->pid};
+		struct msg_end_gate wrong = {.index = 0, .pid = up->pid};
+
+		(void)!msg_send_body(ROLE_PARENT_FD, MSG_END_DNS, &wrong);
+		(void)!msg_send_body(ROLE_PARENT_FD, MSG_END_GATE, &end);
+		(void)!msg_send_body(ROLE_PARENT_FD, MSG_END_DNS, &end);
+	}
+}
+
 static void control_netd_up(int *link)
 {
 	static bool has_ended;
@@ -116,8 +140,8 @@ static void control_netd_up(int *link)
 
 static int stand_in_control(const struct options *o)
 {
-	const enum role from[] = {ROLE_PARENT, ROLE_GATE, ROLE_GATE, ROLE_NETD};
-	int links[] = {ROLE_PARENT_FD, -1, -1, -1}, at;
+	const enum role from[] = {ROLE_PARENT, ROLE_GATE, ROLE_GATE, ROLE_NETD, ROLE_DNS, ROLE_DNS};
+	int links[] = {ROLE_PARENT_FD, -1, -1, -1, -1, -1}, at;
 	const struct msg_empty empty = {0};
 	unsigned int acked = 0;
 	struct sandbox s;
@@ -135,8 +159,10 @@ static int stand_in_control(const struct options *o)
 			SAY("@listener %u\n", ((const struct msg_listener *)m.body)->kind);
 			break;
 		case MSG_GO_CONTROL:
-			SAY("@go cold=%u gates=%u\n", ((const struct msg_go_control *)m.body)->cold,
-			    ((const struct msg_go_control *)m.body)->n_gates);
+			SAY("@go cold=%u gates=%u dns=%u\n",
+			    ((const struct msg_go_control *)m.body)->cold,
+			    ((const struct msg_go_control *)m.body)->n_gates,
+			    ((const struct msg_go_control *)m.body)->n_dns);
 			if (!test_is("control-hangs"))
 				(void)!msg_send_body(ROLE_PARENT_FD, MSG_READY, &empty);
 			break;
@@ -146,6 +172,16 @@ static int stand_in_control(const struct options *o)
 		case MSG_GATE_GONE:
 			SAY("@gone %u %d\n", ((const struct msg_gate_gone *)m.body)->index,
 			    ((const struct msg_gate_gone *)m.body)->pid);
+			break;
+		case MSG_DNS_UP:
+			control_dns_up(links);
+			break;
+		case MSG_DNS_GONE:
+			SAY("@dns-gone %u %d\n", ((const struct msg_gate_gone *)m.body)->index,
+			    ((const struct msg_gate_gone *)m.body)->pid);
+			break;
+		case MSG_ACK_D:
+			SAY("@dns-ack %d\n", at - 2 - GATES);
 			break;
 		case MSG_NETD_UP:
 			control_netd_up(&links[3]);
@@ -244,14 +280,99 @@ static int stand_in_gate(const struct options *o)
 	return 5;
 }
 
-static void netd_send(enum msg_type type, uint32_t network, int fd)
+/* Its first bytes, as one number, tell the keys of the parent's lives apart. */
+static uint32_t dns_begin(void)
 {
-	struct msg_endpoint at = {
-		.network = network, .port = 443, .addr = addr_v4(0x0a000000u + network)};
+	const struct msg_start_dns *start = m.body;
+	uint32_t key;
+
+	memcpy(&key, start->cookie_key, sizeof key);
+	SAY("@dns %u of %u key %08x\n", start->index, start->n_dns, key);
+	return start->index;
+}
+
+static int stand_in_dns(const struct options *o)
+{
+	const enum role from[] = {ROLE_PARENT, ROLE_CONTROL};
+	int links[] = {ROLE_PARENT_FD, -1};
+	const struct msg_ack_dns ack = {.generation = 1};
+	const struct msg_empty empty = {0};
+	const struct msg_listener *l;
+	const struct msg_endpoint *at;
+	uint32_t index = 0;
+	struct sandbox s;
+	struct err e;
+
+	while (next(links, ARRAY_SIZE(links), from, ROLE_DNS) >= 0) {
+		l = m.body;
+		at = m.body;
+		switch (m.type) {
+		case MSG_START_DNS:
+			index = dns_begin();
+			links[1] = take_fd(&m.fds[0]);
+			break;
+		case MSG_LISTENER_D:
+			SAY("@dns %u listener %u port %u\n", index, l->kind, l->port);
+			break;
+		case MSG_GO_DNS:
+			if (role_sandbox(o, ROLE_DNS, &s, &e) || sandbox_enter(&s, &e))
+				return 4;
+			sandbox_probe(o->probe);
+			SAY("@dns %u goes\n", index);
+			if (test_is("dns-hostile") && index == 0)
+				(void)!msg_send_body(ROLE_PARENT_FD, MSG_READY, &empty);
+			break;
+		case MSG_ENDPOINT_D:
+			SAY("@dns %u endpoint kind %u slot %u\n", index, at->kind, at->slot);
+			break;
+		case MSG_CONTROL_LINK_D:
+			close(links[1]);
+			links[1] = take_fd(&m.fds[0]);
+			SAY("@dns %u relinked\n", index);
+			break;
+		case MSG_BELL_D:
+			(void)!msg_send_body(links[1], MSG_ACK_D, &ack);
+			break;
+		case MSG_STOP_DNS:
+			SAY("@dns %u stops\n", index);
+			return 0;
+		default:
+			break;
+		}
+		msg_done(&m);
+	}
+	return 5;
+}
+
+static void netd_send_at(enum msg_type type, const struct msg_endpoint *at, int fd)
+{
 	struct pollfd p = {.fd = ROLE_PARENT_FD, .events = POLLOUT};
 
-	while (msg_send(ROLE_PARENT_FD, type, &at, sizeof at, NULL, 0, &fd) == -EAGAIN)
+	while (msg_send(ROLE_PARENT_FD, type, at, sizeof *at, NULL, 0, &fd) == -EAGAIN)
 		poll(&p, 1, 10);
+}
+
+static void netd_send(enum msg_type type, uint32_t network, int fd)
+{
+	const struct msg_endpoint at = {
+		.network = network, .port = 443, .addr = addr_v4(0x0a000000u + network)};
+
+	netd_send_at(type, &at, fd);
+}
+
+/* A resolver's address, and two sockets to ask with for each dns process. */
+static void netd_open_dns(uint32_t n_dns)
+{
+	struct msg_endpoint at = {
+		.network = 8, .port = 53, .kind = ENDPOINT_DNS_UDP, .addr = addr_v4(0x0a000002u)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	netd_send_at(MSG_ENDPOINT_OPEN, &at, fd);
+	at.kind = ENDPOINT_ASK_UDP;
+	at.port = 0;
+	for (at.slot = 0; at.slot < 2 * n_dns; at.slot++)
+		netd_send_at(MSG_ENDPOINT_OPEN, &at, fd);
+	close(fd);
 }
 
 /* What an apply would open, unless it has been given back. */
@@ -276,6 +397,7 @@ static int stand_in_netd(const struct options *o)
 	int links[] = {ROLE_PARENT_FD, -1};
 	const struct msg_ack_netd ack = {.generation = 1};
 	unsigned int n_back = 0;
+	uint32_t n_dns = 0;
 	struct sandbox s;
 	struct err e;
 
@@ -286,7 +408,9 @@ static int stand_in_netd(const struct options *o)
 		switch (m.type) {
 		case MSG_START_NETD:
 			links[1] = take_fd(&m.fds[0]);
-			SAY("@netd listener %u\n", ((const struct msg_public *)m.records)->port);
+			n_dns = ((const struct msg_start_netd *)m.body)->n_dns;
+			SAY("@netd listener %u dns %u\n",
+			    ((const struct msg_public *)m.records)->port, n_dns);
 			break;
 		case MSG_ENDPOINT_BACK:
 			n_back++;
@@ -297,6 +421,8 @@ static int stand_in_netd(const struct options *o)
 			sandbox_probe(o->probe);
 			SAY("@netd back %u\n", n_back);
 			netd_open(n_back);
+			if (test_is("dns-sockets") && !n_back)
+				netd_open_dns(n_dns);
 			break;
 		case MSG_CONTROL_LINK_N:
 			close(links[1]);
@@ -333,9 +459,11 @@ static int role_main(int argc, char **argv)
 		return stand_in_control(&o);
 	if (o.role == ROLE_GATE)
 		return stand_in_gate(&o);
+	if (o.role == ROLE_DNS)
+		return stand_in_dns(&o);
 	if (o.role == ROLE_NETD)
 		return stand_in_netd(&o);
-	o.listen[0].port = o.metrics.port =
+	o.dns_listen[0].port = o.listen[0].port = o.metrics.port =
 		0; /* free ones, which the command line has no word for */
 	return parent_main(&o, argv);
 }
@@ -387,7 +515,7 @@ static struct daemon start(const char *what, const char *extra)
 		ARG("--state-dir"), ARG(state), ARG("--socket"), ARG(socket);
 		ARG("--listen=127.0.0.1:1"), ARG("--metrics=127.0.0.1:1"), ARG("--gates=2");
 		ARG("--user-control=2147480001"), ARG("--user-gate=2147480002");
-		ARG("--user-netd=2147480003");
+		ARG("--user-netd=2147480003"), ARG("--user-dns=2147480004"), ARG("--dns=2");
 		if (geteuid())
 			ARG("--no-separate-users");
 		if (extra)
@@ -479,7 +607,7 @@ static void it_starts_and_stops(void **state)
 
 	expect(&d, "@listener 1");
 	expect(&d, "@listener 2");
-	expect(&d, "@go cold=1 gates=2");
+	expect(&d, "@go cold=1 gates=2 dns=");
 	expect(&d, "@up 0 ");
 	expect_serving(&d);
 	snprintf(path, sizeof path, "%s/run/api.sock", dir);
@@ -604,6 +732,138 @@ static void a_gate_that_stays_is_killed(void **state)
 	assert_int_equal(ended(&d), 0);
 }
 
+/* --- dns processes --- */
+
+#define LISTEN "--dns-listen=127.0.0.1:1"
+
+/* What the next line that begins so ends with. */
+static unsigned int number_after(struct daemon *d, const char *part, int base)
+{
+	const char *line = expect(d, part);
+
+	return (unsigned int)strtoul(strstr(line, part) + strlen(part), NULL, base);
+}
+
+static void dns_processes_share_their_sockets(void **state)
+{
+	struct daemon d = start("", LISTEN);
+	unsigned int port = number_after(&d, "@dns 0 listener 3 port ", 10);
+
+	assert_true(port > 1024);
+	assert_int_equal(number_after(&d, "@dns 0 listener 4 port ", 10), port);
+	stop(&d);
+	d = start("", LISTEN);
+	port = number_after(&d, "@dns 1 listener 3 port ", 10);
+	assert_int_equal(number_after(&d, "@dns 1 listener 4 port ", 10), port);
+	expect(&d, "@dns-ack 1");
+	stop(&d);
+}
+
+static void a_killed_dns_process_comes_back(void **state)
+{
+	struct daemon d = start("", LISTEN);
+	char want[32];
+	unsigned int key = number_after(&d, "@dns 1 of 2 key ", 16), port;
+	int pid;
+
+	port = number_after(&d, "@dns 1 listener 3 port ", 10);
+	expect(&d, "@dns-ack 1");
+	pid = 0;
+	for (int i = 0; i < 3; i++) {
+		/* Its number was told before it acknowledged. */
+		const char *up = NULL;
+
+		for (char *at = text; (at = strstr(at, "@dns-up 1 ")); at++)
+			up = at;
+		assert_non_null(up);
+		assert_int_equal(sscanf(up, "@dns-up 1 %d", &pid), 1);
+		kill(pid, SIGKILL);
+		snprintf(want, sizeof want, "@dns-gone 1 %d", pid);
+		expect(&d, want);
+		/* The same key: a cookie that another process gave is good here, and after this one's death. */
+		assert_int_equal(number_after(&d, "@dns 1 of 2 key ", 16), key);
+		assert_int_equal(number_after(&d, "@dns 1 listener 3 port ", 10), port);
+		expect(&d, "@dns-ack 1");
+	}
+	stop(&d);
+	d = start("", LISTEN);
+	assert_int_not_equal(number_after(&d, "@dns 1 of 2 key ", 16), key);
+	stop(&d);
+}
+
+static void a_killed_control_finds_the_same_dns_processes(void **state)
+{
+	struct daemon d = start("", LISTEN);
+	int control, pid, again;
+
+	assert_int_equal(sscanf(expect(&d, "@control "), "@control %d", &control), 1);
+	assert_int_equal(sscanf(expect(&d, "@dns-up 1 "), "@dns-up 1 %d", &pid), 1);
+	expect(&d, "@dns-ack 1");
+	kill(control, SIGKILL);
+	expect(&d, "@go cold=0 gates=2 dns=2");
+	assert_int_equal(sscanf(expect(&d, "@dns-up 1 "), "@dns-up 1 %d", &again), 1);
+	assert_int_equal(again, pid);
+	expect(&d, "@dns-ack 1");
+	stop(&d);
+}
+
+static void control_may_end_a_dns_process(void **state)
+{
+	struct daemon d = start("end-dns", LISTEN);
+	char want[32];
+	int pid;
+
+	assert_int_equal(sscanf(expect(&d, "@dns-up 1 "), "@dns-up 1 %d", &pid), 1);
+	snprintf(want, sizeof want, "@dns-gone 1 %d", pid);
+	expect(&d, want);
+	expect(&d, "@dns-up 1 ");
+	assert_null(memmem(text, text_len, "@dns-gone 0 ", 12)); /* index and pid must be right */
+	assert_null(memmem(text, text_len, "@gone ", 6));	 /* and it was no gate */
+	stop(&d);
+}
+
+static void a_hostile_dns_process_is_ended(void **state)
+{
+	struct daemon d = start("dns-hostile", LISTEN);
+
+	expect(&d, "broke the contract");
+	expect(&d, "@dns-gone 0 ");
+	expect(&d, "@dns-up 0 ");
+	stop(&d);
+}
+
+static void they_stop_before_control(void **state)
+{
+	struct daemon d = start("", LISTEN);
+
+	expect(&d, "@dns-ack 1");
+	kill(d.pid, SIGTERM);
+	expect(&d, "@dns 1 stops");
+	expect(&d, "@control stops");
+	assert_true(all_gone(&d));
+	assert_int_equal(ended(&d), 0);
+}
+
+/* No address for the internet and no networks: nobody could ask. */
+static void where_nobody_can_ask_there_are_none(void **state)
+{
+	struct daemon d = start("", "--networks=off");
+
+	expect(&d, "@go cold=1 gates=2 dns=0");
+	expect_serving(&d);
+	assert_null(memmem(text, text_len, "@dns", 4));
+	stop(&d);
+	if (geteuid())
+		return;
+	d = start("no-rights", NULL);
+	expect(&d, "@go cold=1 gates=2 dns=0");
+	stop(&d);
+	d = start("no-rights", LISTEN);
+	expect(&d, "@go cold=1 gates=2 dns=2");
+	expect(&d, "@dns-ack");
+	stop(&d);
+}
+
 static void tables_file(bool there)
 {
 	char path[96];
@@ -657,6 +917,11 @@ static void probes_end_as_they_should(void **state)
 		d = start("", "--probe=netd:kill");
 		assert_int_equal(WEXITSTATUS(ended(&d)), 128 + SIGSYS);
 	}
+	d = start("", "--probe=dns:listen");
+	if (!sandbox_netd_rights(NULL))
+		assert_int_equal(WEXITSTATUS(ended(&d)), 128 + SIGSYS);
+	else
+		stop(&d);
 	d = start("", "--probe=gate:execve");
 	expect(&d, "signal=SYS");
 	assert_true(all_gone(&d));
@@ -723,6 +988,32 @@ static void the_keeper_starts_netd(void **state)
 	expect(&d, "@control stops");
 	assert_true(all_gone(&d));
 	assert_int_equal(ended(&d), 0);
+}
+
+/* Both get the resolver's; of those to ask with each has its own, again when it comes back, and never the other's. */
+static void dns_processes_get_the_sockets_of_networks(void **state)
+{
+	struct daemon d;
+	char want[32];
+	int pid;
+
+	needs_rights();
+	d = start("dns-sockets", NULL);
+	assert_int_equal(sscanf(expect(&d, "@dns-up 1 "), "@dns-up 1 %d", &pid), 1);
+	expect(&d, "dns 2");			     /* so many netd is to open sockets for */
+	expect(&d, "@dns 1 endpoint kind 3 slot 3"); /* the last one */
+	kill(pid, SIGKILL);
+	snprintf(want, sizeof want, "@dns-gone 1 %d", pid);
+	expect(&d, want);
+	expect(&d, "@dns 1 endpoint kind 1 slot 0");
+	expect(&d, "@dns 1 endpoint kind 3 slot 1");
+	expect(&d, "@dns 1 endpoint kind 3 slot 3");
+	stop(&d);
+	assert_non_null(memmem(text, text_len, "@dns 0 endpoint kind 1 slot 0", 29));
+	assert_non_null(memmem(text, text_len, "@dns 0 endpoint kind 3 slot 2", 29));
+	assert_null(memmem(text, text_len, "@dns 0 endpoint kind 3 slot 1", 29));
+	assert_null(memmem(text, text_len, "@dns 1 endpoint kind 3 slot 2", 29));
+	assert_null(memmem(text, text_len, "@dns 1 endpoint kind 0", 22));
 }
 
 /* What it opened is every gate's, also one's that comes later, and its own again when it comes back. */
@@ -935,6 +1226,14 @@ int main(int argc, char **argv)
 		TEST(control_may_end_a_gate),
 		TEST(a_hostile_gate_is_ended),
 		TEST(a_gate_that_stays_is_killed),
+		TEST(dns_processes_share_their_sockets),
+		TEST(a_killed_dns_process_comes_back),
+		TEST(a_killed_control_finds_the_same_dns_processes),
+		TEST(control_may_end_a_dns_process),
+		TEST(a_hostile_dns_process_is_ended),
+		TEST(they_stop_before_control),
+		TEST(where_nobody_can_ask_there_are_none),
+		TEST(dns_processes_get_the_sockets_of_networks),
 		TEST(without_control_and_tables_it_gives_up),
 		TEST(without_control_gates_serve_by_their_tables),
 		TEST(the_keeper_starts_netd),

@@ -151,6 +151,73 @@ static void test_damaged_records_are_refused(void **state)
 	WITH(n->rules[2].first_prefix, UINT32_MAX, "ranges");
 	WITH(n->rules[2].n_prefixes, 3, "ranges");
 	WITH(n->routes[0].kind, ROUTE_LINK, "link");
+	WITH(n->resolvers[0].addr.family, ADDR_NONE, "resolver");
+	WITH(n->resolvers[0].addr.family, 5, "resolver");
+	records_done(&r);
+}
+
+static bool has_addr(const struct ns_state *s, const char *text, bool is_link_scope)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	for (size_t i = 0; i < s->n_addrs; i++)
+		if (addr_is_equal(&s->addrs[i].addr, &a))
+			return strcmp(s->addrs[i].link, "lo") == 0 &&
+			       s->addrs[i].len == (a.family == ADDR_V6 ? 128 : 32) &&
+			       s->addrs[i].is_link_scope == is_link_scope;
+	return false;
+}
+
+static size_t routes_to(const struct ns_state *s, const char *text)
+{
+	struct addr a;
+	size_t n = 0;
+
+	assert_int_equal(addr_parse(text, &a), 0);
+	for (size_t i = 0; i < s->n_routes; i++)
+		n += addr_is_equal(&s->routes[i].to.addr, &a) && s->routes[i].to.len == 32 &&
+		     s->routes[i].metric == PLAN_METRIC_GUEST;
+	return n;
+}
+
+static void test_resolver_addresses_are_the_routers_own(void **state)
+{
+	struct tables_resolver resolvers[] = {
+		{{.lo = 0x0a000002, .family = ADDR_V4}, true},
+		{{.lo = 0xa83f8110, .family = ADDR_V4}, false},
+		{{.hi = 0xfd00000000000000, .lo = 2, .family = ADDR_V6}, true}};
+	struct records r;
+	struct tables_network *n;
+	struct prefix spaces[2];
+	struct plan p;
+	struct err e;
+
+	records_many(1, 2, 443, &r);
+	n = &r.n[0];
+	free(n->spaces);
+	free(n->resolvers);
+	assert_int_equal(prefix_parse("10.0.0.0/16", 11, &spaces[0], &e), 0);
+	assert_int_equal(prefix_parse("fd00::/48", 9, &spaces[1], &e), 0);
+	n->spaces = spaces;
+	n->n_spaces = 2;
+	n->resolvers = resolvers;
+	n->n_resolvers = 3;
+	n->hosts[1].attach = ATTACH_NAMESPACE;
+	snprintf(n->hosts[1].attach_name, sizeof n->hosts[1].attach_name, "theirs");
+	assert_int_equal(plan_router(&names, n, &p, &e), 0);
+	assert_true(has_addr(&p.ns[0].state, "10.0.0.2", false));
+	assert_true(has_addr(&p.ns[0].state, "fd00::2", false));
+	assert_true(has_addr(&p.ns[0].state, "168.63.129.16", true));
+	/* A host of ours leaves by its gateway anyway; in a namespace of somebody else's the default route may be another. */
+	assert_int_equal(p.ns[1].kind, NS_HOST);
+	assert_int_equal(routes_to(&p.ns[1].state, "168.63.129.16"), 0);
+	assert_int_equal(p.ns[2].kind, NS_ATTACHED);
+	assert_int_equal(routes_to(&p.ns[2].state, "168.63.129.16"), 1);
+	assert_int_equal(routes_to(&p.ns[2].state, "10.0.0.2"), 0);
+	plan_done(&p);
+	n->spaces = NULL;
+	n->resolvers = NULL;
 	records_done(&r);
 }
 
@@ -218,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_random_plans_fit_together),
 		cmocka_unit_test(test_the_same_record_gives_the_same_plan),
 		cmocka_unit_test(test_damaged_records_are_refused),
+		cmocka_unit_test(test_resolver_addresses_are_the_routers_own),
 		cmocka_unit_test(test_names_that_lead_elsewhere_are_refused),
 		cmocka_unit_test(test_names_of_namespaces_and_links),
 	};

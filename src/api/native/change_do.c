@@ -32,12 +32,15 @@ int change_request_take(const struct request *r, struct change_request *ret_req,
 
 json_t *operation_render(const struct control *c, const struct operation *op)
 {
-	uint32_t waiting[GATES_MAX];
-	uint32_t n = op->is_done ? 0 : control_waiting_for(c, op->revision, waiting);
+	struct operation_waiting w = {0};
 
-	bool netd = !op->is_done && netd_is_awaited(&c->netd, op->revision);
-
-	return operation_json(op, waiting, n, netd ? netd_waiting_json(&c->netd) : NULL);
+	if (!op->is_done) {
+		w.n_gates = control_waiting_for(&c->gates, op->revision, w.gates);
+		w.n_dns = control_waiting_for(&c->dns, op->revision, w.dns);
+		if (netd_is_awaited(&c->netd, op->revision))
+			w.netd = netd_waiting_json(&c->netd);
+	}
+	return operation_json(op, &w);
 }
 
 static json_t *item_render(const struct change_item *item)

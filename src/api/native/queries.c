@@ -24,21 +24,34 @@ static json_t *gate_render(const struct control *c, const struct gate *g)
 			 "restarts", (json_int_t)(g->starts ? g->starts - 1 : 0));
 }
 
-static json_t *listeners_render(const struct options *o)
+static json_t *dns_render(const struct control *c, const struct gate *d)
+{
+	uint64_t queries = gate_counter_value(d, DNS_queries_udp_total) +
+			   gate_counter_value(d, DNS_queries_tcp_total);
+
+	return json_pack("{s:I, s:I, s:s, s:I, s:I, s:I}", "index", (json_int_t)d->index, "pid",
+			 (json_int_t)(d->is_up ? d->pid : 0), "state",
+			 gate_state_text(gate_state(d, c->generation)), "generation",
+			 (json_int_t)d->generation, "queriesTotal", (json_int_t)queries, "restarts",
+			 (json_int_t)(d->starts ? d->starts - 1 : 0));
+}
+
+static json_t *endpoints_render(const struct endpoint *endpoints, size_t n)
 {
 	json_t *all = json_array();
 	char text[ENDPOINT_TEXT_MAX];
 
-	for (size_t i = 0; i < o->n_listen; i++)
-		json_array_append_new(all, json_string(endpoint_format(&o->listen[i].addr,
-								       o->listen[i].port, text)));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(all, json_string(endpoint_format(&endpoints[i].addr,
+								       endpoints[i].port, text)));
 	return all;
 }
 
 void status_get(struct request *r)
 {
 	const struct control *c = r->control;
-	json_t *gates = json_array();
+	const struct options *o = c->options;
+	json_t *gates = json_array(), *dns = json_array();
 	uint64_t connections = 0;
 	char started[CLOCK_TEXT_MAX];
 
@@ -48,9 +61,13 @@ void status_get(struct request *r)
 		json_array_append_new(gates, gate_render(c, g));
 		connections += g->is_up ? gate_counter_value(g, GATE_connections) : 0;
 	}
+	for (uint32_t i = 0; i < c->dns.n; i++)
+		json_array_append_new(dns, dns_render(c, &c->dns.gate[i]));
 	request_answer_json(
 		r, 200,
-		json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o}",
+		json_pack("{s:s, s:s?, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, "
+			  "s:o, "
+			  "s:o}",
 			  "version", POSTERN_VERSION, "storeId",
 			  c->store ? store_id(c->store) : NULL, "revision",
 			  (json_int_t)(c->store ? store_revision(c->store) : c->generation),
@@ -58,11 +75,12 @@ void status_get(struct request *r)
 			  c->store_reason[0] ? c->store_reason : "ok", "tables",
 			  c->tables_reason[0] ? c->tables_reason : "ok", "startedAt",
 			  clock_format(c->started_us, started), "profile",
-			  c->options->profile == PROFILE_CLOUD ? "cloud" : "open", "listeners",
-			  listeners_render(c->options), "clusters", (json_int_t)c->index.n_clusters,
-			  "connections", (json_int_t)connections, "operationsInProgress",
-			  (json_int_t)c->operations.n_active, "gates", gates, "netd",
-			  netd_json(&c->netd)));
+			  o->profile == PROFILE_CLOUD ? "cloud" : "open", "listeners",
+			  endpoints_render(o->listen, o->n_listen), "dnsListeners",
+			  endpoints_render(o->dns_listen, o->n_dns_listen), "clusters",
+			  (json_int_t)c->index.n_clusters, "connections", (json_int_t)connections,
+			  "operationsInProgress", (json_int_t)c->operations.n_active, "gates",
+			  gates, "dns", dns, "netd", netd_json(&c->netd)));
 }
 
 /* --- operations ------------------------------------------------------------------------------------------- */
