@@ -56,7 +56,8 @@ const struct option_row option_table[] = {
 	 "server that is asked for names that are not ours, for networks that name no servers of their own; default: "
 	 "none, such names are refused"},
 	{"dns", "N", "0", option_set_number, F(dns), 0, DNS_MAX, 0,
-	 "name server processes; 0: one per core that the daemon may use"},
+	 "name server processes; 0: one per core that the daemon may use. There are none without both --dns-listen and "
+	 "networks"},
 	{"dns-rate", "N", "100", option_set_number, F(dns_rate), 0, 1000000, 0,
 	 "answers a second that are alike, to a /24 or /56 of the internet without a cookie; 0: not limited"},
 	{"networks", "on|off", "on", option_set_choice, F(networks), 0, 0, 0,
@@ -81,9 +82,9 @@ const struct option_row option_table[] = {
 	{"user-gate", "NAME|UID", "postern-gate", option_set_text, F(user_gate), 0, 32, 0,
 	 "user of the gates"},
 	{"user-dns", "NAME|UID", "postern-dns", option_set_text, F(user_dns), 0, 32, 0,
-	 "user of the name server processes"},
+	 "user of the name server processes; not needed where there are none"},
 	{"user-netd", "NAME|UID", "postern-netd", option_set_text, F(user_netd), 0, 32, 0,
-	 "user of netd, which makes the networks"},
+	 "user of netd, which makes the networks; not needed where these are off"},
 	{"log-format", "text|json", "text", option_set_choice, F(log_format), 0, 0, 0,
 	 "log lines on standard error, for people or for programs"},
 	{"log-level", "debug|info|warn|error", "info", option_set_choice, F(log_level), 0, 0, 0,

@@ -18,22 +18,59 @@
 #include <cmocka.h>
 
 #define KEYS   40
-#define TAKERS 5 /* four gates and netd */
+#define GATES  3
+#define DNS    3
+#define TAKERS (GATES + DNS + 1)
+#define NETD   (TAKERS - 1)
 
 static struct endpoints es;
 
+/* All kinds; those to ask with by slot. */
 static struct msg_endpoint key(uint32_t i)
 {
-	return (struct msg_endpoint){
-		.network = i % 3, .port = 1 + i, .addr = addr_v4(0x0a000000u + i / 2)};
+	struct msg_endpoint at = {.network = i % 3,
+				  .port = 1 + i,
+				  .kind = i % ENDPOINT_KIND_COUNT,
+				  .addr = addr_v4(0x0a000000u + i / 2)};
+
+	if (at.kind >= ENDPOINT_ASK_UDP) {
+		at.port = 0;
+		at.slot = i / ENDPOINT_KIND_COUNT;
+	}
+	return at;
+}
+
+static bool is_key(const struct msg_endpoint *at, uint32_t i)
+{
+	struct msg_endpoint k = key(i);
+
+	return at->network == k.network && at->port == k.port && at->kind == k.kind &&
+	       at->slot == k.slot && addr_is_equal(&at->addr, &k.addr);
+}
+
+static int key_of(const struct msg_endpoint *at)
+{
+	for (uint32_t i = 0; i < KEYS; i++)
+		if (is_key(at, i))
+			return (int)i;
+	fail_msg("an endpoint that nobody opened");
+	return -1;
+}
+
+static int socket_of(uint32_t kind)
+{
+	bool is_udp = kind == ENDPOINT_DNS_UDP || kind == ENDPOINT_ASK_UDP;
+	int fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	if (kind == ENDPOINT_GATE || kind == ENDPOINT_DNS_TCP)
+		assert_int_equal(listen(fd, 1), 0);
+	return fd;
 }
 
 static int listening(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(listen(fd, 1), 0);
-	return fd;
+	return socket_of(ENDPOINT_GATE);
 }
 
 static int open_fds(void)
@@ -47,7 +84,7 @@ static int open_fds(void)
 
 static void only_listening_sockets_at_an_address(void **state)
 {
-	struct msg_endpoint at = key(1), bad;
+	struct msg_endpoint at = key(0), bad;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(endpoints_open(&es, &at, fd), -EINVAL);
@@ -67,6 +104,43 @@ static void only_listening_sockets_at_an_address(void **state)
 	endpoints_done(&es);
 }
 
+/* Each kind with the socket of each other kind, and what else is wrong with an address. */
+static void only_sockets_of_the_kind_that_is_said(void **state)
+{
+	struct msg_endpoint bad;
+
+	for (uint32_t kind = 0; kind < ENDPOINT_KIND_COUNT; kind++) {
+		const struct msg_endpoint at = key(kind);
+		int fd = socket_of(kind), v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		for (uint32_t other = 0; other < ENDPOINT_KIND_COUNT; other++) {
+			bool is_same =
+				(other == ENDPOINT_GATE || other == ENDPOINT_DNS_TCP) ==
+					(kind == ENDPOINT_GATE || kind == ENDPOINT_DNS_TCP) &&
+				(other == ENDPOINT_DNS_UDP || other == ENDPOINT_ASK_UDP) ==
+					(kind == ENDPOINT_DNS_UDP || kind == ENDPOINT_ASK_UDP);
+			int wrong = socket_of(other);
+
+			if (!is_same)
+				assert_int_equal(endpoints_open(&es, &at, wrong), -EINVAL);
+			close(wrong);
+		}
+		assert_int_equal(endpoints_open(&es, &at, v6), -EINVAL);
+		close(v6);
+		bad = at, bad.kind += ENDPOINT_KIND_COUNT;
+		assert_int_equal(endpoints_open(&es, &bad, fd), -EINVAL);
+		bad = at, bad.port = bad.port ? 0 : 53;
+		assert_int_equal(endpoints_open(&es, &bad, fd), -EINVAL);
+		bad = at;
+		bad.slot = kind == ENDPOINT_ASK_UDP   ? DNS_MAX * ENDPOINT_ASK_UDP_SLOTS
+			   : kind == ENDPOINT_ASK_TCP ? DNS_MAX * ENDPOINT_ASK_TCP_SLOTS
+						      : 1;
+		assert_int_equal(endpoints_open(&es, &bad, fd), -EINVAL);
+		assert_int_equal(endpoints_open(&es, &at, fd), 0);
+	}
+	endpoints_done(&es);
+}
+
 /* What a taker believes: by key, the socket it was told of last, -1 if none. */
 struct belief {
 	bool there;
@@ -75,7 +149,21 @@ struct belief {
 
 static uint32_t taker_of(int i)
 {
-	return i == TAKERS - 1 ? ENDPOINTS_NETD : (uint32_t)i;
+	return i == NETD	     ? ENDPOINTS_NETD
+	       : (uint32_t)i < GATES ? (uint32_t)i
+				     : ENDPOINTS_DNS + (uint32_t)i - GATES;
+}
+
+/* Is he ever to hear of it? */
+static bool is_his(int taker, uint32_t k)
+{
+	const struct msg_endpoint at = key(k);
+
+	if (taker == NETD)
+		return true;
+	if (at.kind == ENDPOINT_GATE || taker < GATES)
+		return at.kind == ENDPOINT_GATE && taker < GATES;
+	return at.kind < ENDPOINT_ASK_UDP || at.slot % DNS == (uint32_t)(taker - GATES);
 }
 
 static void tell_some(struct belief *b, uint32_t taker, unsigned int most)
@@ -84,7 +172,7 @@ static void tell_some(struct belief *b, uint32_t taker, unsigned int most)
 	uint32_t cursor = 0;
 
 	while (most-- && (s = endpoints_next(&es, taker, &cursor))) {
-		b->fd[s->at.port - 1] = s->fd;
+		b->fd[key_of(&s->at)] = s->fd;
 		endpoints_told(&es, taker, s);
 	}
 }
@@ -106,6 +194,7 @@ static void everyone_knows_what_is_open(void **state)
 	int truth[KEYS], before = open_fds();
 
 	srandom(7);
+	es.n_dns = DNS;
 	for (int k = 0; k < KEYS; k++)
 		truth[k] = -1;
 	for (int step = 0; step < 60000; step++) {
@@ -116,14 +205,14 @@ static void everyone_knows_what_is_open(void **state)
 		switch (random() % 8) {
 		case 0:
 		case 1:
-			truth[k] = listening();
+			truth[k] = socket_of(at.kind);
 			assert_int_equal(endpoints_open(&es, &at, truth[k]), 0);
 			/* netd has opened it itself. */
-			belief[TAKERS - 1].fd[k] = truth[k];
+			belief[NETD].fd[k] = truth[k];
 			break;
 		case 2:
 			assert_int_equal(endpoints_close(&es, &at), truth[k] < 0 ? -ENOENT : 0);
-			truth[k] = belief[TAKERS - 1].fd[k] = -1;
+			truth[k] = belief[NETD].fd[k] = -1;
 			break;
 		case 3:
 			if (random() % 8 == 0)
@@ -140,7 +229,8 @@ static void everyone_knows_what_is_open(void **state)
 				continue;
 			tell_some(&belief[t], taker_of(t), KEYS * 2);
 			assert_false(endpoints_are_owed(&es, taker_of(t)));
-			assert_memory_equal(belief[t].fd, truth, sizeof truth);
+			for (k = 0; k < KEYS; k++)
+				assert_int_equal(belief[t].fd[k], is_his(t, k) ? truth[k] : -1);
 		}
 	}
 	assert_true(es.n <= KEYS); /* what is gone is used again */
@@ -152,16 +242,42 @@ static void everyone_knows_what_is_open(void **state)
 static void a_slow_taker_costs_nothing(void **state)
 {
 	endpoints_begin(&es, 3);
+	endpoints_begin(&es, ENDPOINTS_DNS + 1);
+	es.n_dns = 2;
 	for (uint32_t i = 0; i < 20000; i++) {
 		struct msg_endpoint at = key(i % KEYS);
 
-		assert_int_equal(endpoints_open(&es, &at, listening()), 0);
+		assert_int_equal(endpoints_open(&es, &at, socket_of(at.kind)), 0);
 		assert_int_equal(endpoints_close(&es, &at), 0);
 	}
 	assert_true(es.n <= KEYS);
 	endpoints_end(&es, 3);
+	endpoints_end(&es, ENDPOINTS_DNS + 1);
 	for (uint32_t i = 0; i < es.n; i++)
 		assert_int_equal(es.all[i].at.addr.family, ADDR_NONE);
+	endpoints_done(&es);
+}
+
+/* Where there are no dns processes nobody is owed theirs, and the last of each kind has his bit. */
+static void the_last_ones_and_none(void **state)
+{
+	const uint32_t gate = GATES_MAX - 1, dns = ENDPOINTS_DNS + DNS_MAX - 1;
+	struct msg_endpoint ask = key(ENDPOINT_ASK_UDP), gates = key(ENDPOINT_GATE);
+
+	ask.slot = DNS_MAX - 1;
+	endpoints_begin(&es, gate);
+	endpoints_begin(&es, dns);
+	assert_int_equal(endpoints_open(&es, &ask, socket_of(ask.kind)), 0);
+	assert_int_equal(endpoints_open(&es, &gates, socket_of(gates.kind)), 0);
+	assert_true(endpoints_are_owed(&es, gate));
+	assert_false(endpoints_are_owed(&es, dns));
+	endpoints_done(&es);
+	es.n_dns = DNS_MAX;
+	endpoints_begin(&es, gate);
+	endpoints_begin(&es, dns);
+	assert_int_equal(endpoints_open(&es, &ask, socket_of(ask.kind)), 0);
+	assert_false(endpoints_are_owed(&es, gate));
+	assert_true(endpoints_are_owed(&es, dns));
 	endpoints_done(&es);
 }
 
@@ -186,6 +302,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_listening_sockets_at_an_address),
+		cmocka_unit_test(only_sockets_of_the_kind_that_is_said),
+		cmocka_unit_test(the_last_ones_and_none),
 		cmocka_unit_test(everyone_knows_what_is_open),
 		cmocka_unit_test(a_slow_taker_costs_nothing),
 		cmocka_unit_test(there_is_a_limit),

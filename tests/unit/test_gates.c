@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Control's side of the gates, with the test as parent and as gates at the other ends of the links:
+ * Control's side of the gates and the dns processes, with the test as parent and as these at the other ends of the links:
  *
- *	test ──parent link── control ──gate link── test
+ *	test ──parent link── control ──gate's, or dns process's, link── test
  */
 #include "base/log.h"
 #include "control/control_int.h"
@@ -20,12 +20,13 @@
 #include <cmocka.h>
 
 #define N_GATES 2
+#define N_DNS	2
 
 static struct options options;
 static struct control *c;
 static int parent; /* the test's end */
-static int link_of[N_GATES];
-static int counters[N_GATES];
+static int link_of[N_GATES], dns_link[N_DNS];
+static int counters[N_GATES], dns_counters;
 static struct msg in;
 
 static void link_make(int ret_pair[2])
@@ -64,6 +65,11 @@ static int setup(void **state)
 		assert_int_equal(ftruncate(counters[i], sizeof(struct gate_counters)), 0);
 		assert_int_equal(fcntl(counters[i], F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
 	}
+	for (int i = 0; i < N_DNS; i++)
+		dns_link[i] = -1;
+	dns_counters = memfd_create("counters", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_int_equal(ftruncate(dns_counters, sizeof(struct dns_counters)), 0);
+	assert_int_equal(fcntl(dns_counters, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
 	/* As if tables of generation 10 were open and in step. */
 	c->tables = (struct tables *)c;
 	c->is_in_step = true;
@@ -75,7 +81,12 @@ static int teardown(void **state)
 {
 	close(c->parent.fd);
 	gates_done(&c->gates);
+	gates_done(&c->dns);
 	close(parent);
+	close(dns_counters);
+	for (int i = 0; i < N_DNS; i++)
+		if (dns_link[i] >= 0)
+			close(dns_link[i]);
 	for (int i = 0; i < N_GATES; i++) {
 		close(counters[i]);
 		if (link_of[i] >= 0)
@@ -87,6 +98,66 @@ static int teardown(void **state)
 	loop_done(&c->loop);
 	free(c);
 	return 0;
+}
+
+static int dns_up(uint32_t i, int32_t pid)
+{
+	struct msg_gate_up up = {.index = i, .pid = pid};
+	static struct msg m;
+	struct err e;
+	int pair[2], ret;
+
+	link_make(pair);
+	m.type = MSG_DNS_UP;
+	m.body = &up;
+	m.n_fds = 2;
+	m.fds[0] = pair[0];
+	m.fds[1] = fcntl(dns_counters, F_DUPFD_CLOEXEC, 0);
+	ret = gates_on_up(&c->dns, &m, &e);
+	msg_done(&m);
+	if (i < N_DNS) {
+		if (dns_link[i] >= 0)
+			close(dns_link[i]);
+		dns_link[i] = pair[1];
+	} else {
+		close(pair[1]);
+	}
+	return ret;
+}
+
+static void dns_gone(uint32_t i, int32_t pid)
+{
+	struct msg_gate_gone gone = {.index = i, .pid = pid};
+	struct msg m = {.type = MSG_DNS_GONE, .body = &gone};
+	struct err e;
+
+	assert_int_equal(gates_on_gone(&c->dns, &m, &e), 0);
+}
+
+static void dns_hello(uint32_t i, uint64_t generation)
+{
+	struct msg_generation h = {.generation = generation};
+
+	assert_int_equal(msg_send_body(dns_link[i], MSG_HELLO_D, &h), 0);
+	loop_run_once(&c->loop, 0);
+}
+
+static void dns_ack(uint32_t i, uint64_t generation)
+{
+	struct msg_ack_dns a = {.generation = generation};
+
+	assert_int_equal(msg_send_body(dns_link[i], MSG_ACK_D, &a), 0);
+	loop_run_once(&c->loop, 0);
+}
+
+static uint64_t dns_bell(uint32_t i)
+{
+	const struct msg_generation *b;
+
+	if (msg_recv(dns_link[i], ROLE_CONTROL, ROLE_DNS, &in) < 0 || in.type != MSG_BELL_D)
+		return 0;
+	b = in.body;
+	return b->generation;
 }
 
 static int gate_up(uint32_t i, int32_t pid)
@@ -150,16 +221,21 @@ static uint64_t bell(uint32_t i)
 	return b->generation;
 }
 
-/* The pid that the parent is asked to end, 0 if none. */
-static int32_t asked_to_end(void)
+static int32_t asked_to_end_by(enum msg_type type)
 {
 	const struct msg_end_gate *end;
 
 	if (msg_recv(parent, ROLE_CONTROL, ROLE_PARENT, &in) < 0)
 		return 0;
-	assert_int_equal(in.type, MSG_END_GATE);
+	assert_int_equal(in.type, type);
 	end = in.body;
 	return end->pid;
+}
+
+/* The pid that the parent is asked to end, 0 if none. */
+static int32_t asked_to_end(void)
+{
+	return asked_to_end_by(MSG_END_GATE);
 }
 
 static void both_up(void)
@@ -176,6 +252,7 @@ static struct operation *change(uint64_t revision)
 
 	c->generation = revision;
 	gates_ring(&c->gates);
+	gates_ring(&c->dns);
 	control_operations_check(c);
 	return op;
 }
@@ -341,6 +418,134 @@ static void test_counters_outlive_the_gate(void **state)
 	munmap(mine, sizeof(*mine));
 }
 
+/* --- dns processes ---------------------------------------------------------------------------------------- */
+
+static void dns_both_up(void)
+{
+	c->dns.n = N_DNS;
+	for (uint32_t i = 0; i < N_DNS; i++) {
+		assert_int_equal(dns_up(i, 200 + (int32_t)i), 0);
+		dns_hello(i, 10);
+	}
+}
+
+static void test_succeeded_when_dns_has_acknowledged_too(void **state)
+{
+	struct operation *op;
+	uint32_t waiting[CONTROL_GATES_MAX];
+
+	both_up();
+	dns_both_up();
+	op = change(11);
+	assert_int_equal(dns_bell(0), 11);
+	assert_int_equal(dns_bell(1), 11);
+	ack(0, 11, 1);
+	ack(1, 11, 0);
+	dns_ack(0, 11);
+	assert_false(op->is_done);
+	assert_int_equal(control_waiting_for(&c->gates, 11, NULL), 0);
+	assert_int_equal(control_waiting_for(&c->dns, 11, waiting), 1);
+	assert_int_equal(waiting[0], 1);
+	dns_ack(1, 11);
+	assert_true(op->is_done);
+	assert_int_equal(op->cut, 1);
+	op = change(12);
+	dns_ack(0, 12);
+	dns_ack(1, 12);
+	assert_false(op->is_done); /* and the other way round */
+	ack(0, 12, 0);
+	ack(1, 12, 0);
+	assert_true(op->is_done);
+}
+
+static void test_without_any_dns_process_up_it_waits(void **state)
+{
+	struct operation *op;
+
+	both_up();
+	c->dns.n = N_DNS;
+	op = change(11);
+	ack(0, 11, 0);
+	ack(1, 11, 0);
+	assert_false(op->is_done);
+	assert_int_equal(control_waiting_for(&c->dns, 11, NULL), N_DNS);
+	assert_int_equal(dns_up(0, 200), 0);
+	dns_hello(0, 11);
+	assert_true(op->is_done); /* the other is gone, and will begin with it */
+	dns_gone(0, 200);
+	op = change(12);
+	ack(0, 12, 0);
+	ack(1, 12, 0);
+	assert_false(op->is_done);
+}
+
+static void test_a_hostile_dns_process_is_ended(void **state)
+{
+	struct msg_ack ack_of_a_gate = {.generation = 10};
+
+	both_up();
+	dns_both_up();
+	dns_ack(0, 12); /* a generation that does not exist yet */
+	assert_int_equal(asked_to_end_by(MSG_END_DNS), 200);
+	assert_false(gates_are_at(&c->dns, 10));
+	dns_gone(0, 200);
+	assert_true(gates_are_at(&c->dns, 10));
+	assert_int_equal(msg_send_body(dns_link[1], MSG_ACK, &ack_of_a_gate), 0);
+	loop_run_once(&c->loop, 0);
+	assert_int_equal(asked_to_end_by(MSG_END_DNS), 201);
+	dns_gone(1, 201);
+	assert_true(dns_up(N_DNS, 1) < 0);
+	/* The gates have nothing to do with it. */
+	assert_true(gates_are_at(&c->gates, 10));
+	assert_int_equal(gates_count_up(&c->gates), N_GATES);
+}
+
+static void test_a_late_dns_process_is_ended(void **state)
+{
+	both_up();
+	dns_both_up();
+	change(11);
+	dns_ack(0, 11);
+	c->dns.gate[1].waiting_since -= GATE_ACK_MS + 1;
+	gates_tick(&c->dns);
+	assert_int_equal(asked_to_end_by(MSG_END_DNS), 201);
+}
+
+/* The memory of its counters is smaller than that of a gate's. */
+static void test_counters_of_a_dns_process(void **state)
+{
+	struct dns_counters *mine =
+		mmap(NULL, sizeof(*mine), PROT_READ | PROT_WRITE, MAP_SHARED, dns_counters, 0);
+
+	assert_ptr_not_equal(mine, MAP_FAILED);
+	c->dns.n = N_DNS;
+	assert_int_equal(dns_up(0, 200), 0);
+	assert_non_null(c->dns.gate[0].counters);
+	atomic_store(&mine->value[DNS_generation], 42);
+	assert_int_equal(gate_counter_value(&c->dns.gate[0], DNS_generation), 42);
+	munmap(mine, sizeof(*mine));
+}
+
+static void test_events_of_dns_processes(void **state)
+{
+	const struct event_filter all = {.authz = &c->authz, .peer = {.uid = 0}};
+	size_t len = 0;
+	char *text;
+
+	dns_both_up();
+	dns_gone(1, 201);
+	dns_ack(0, 12);
+	text = events_last(&c->events, &all, 10, &len);
+	assert_non_null(memmem(text, len, "\"event\":\"dns-up\",\"dns\":1",
+			       strlen("\"event\":\"dns-up\",\"dns\":1")));
+	assert_non_null(memmem(text, len, "\"event\":\"dns-gone\",\"dns\":1",
+			       strlen("\"event\":\"dns-gone\",\"dns\":1")));
+	assert_non_null(memmem(text, len, "\"event\":\"dns-ended\",\"dns\":0",
+			       strlen("\"event\":\"dns-ended\",\"dns\":0")));
+	assert_null(memmem(text, len, "\"gate\"", strlen("\"gate\"")));
+	free(text);
+}
+
 /* --- dumps ------------------------------------------------------------------------------------------------ */
 
 static unsigned dumped;
@@ -488,6 +693,12 @@ int main(void)
 		T(test_a_late_gate_is_ended),
 		T(test_a_closed_link_is_ended),
 		T(test_counters_outlive_the_gate),
+		T(test_succeeded_when_dns_has_acknowledged_too),
+		T(test_without_any_dns_process_up_it_waits),
+		T(test_a_hostile_dns_process_is_ended),
+		T(test_a_late_dns_process_is_ended),
+		T(test_counters_of_a_dns_process),
+		T(test_events_of_dns_processes),
 		T(test_dump_adds_up),
 		T(test_dump_leaves_out_what_is_damaged),
 		T(test_dump_bounds_records_by_the_file),

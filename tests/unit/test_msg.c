@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "proc/dns_ipc.h"
 #include "proc/msg.h"
 
 #include <errno.h>
@@ -105,6 +106,8 @@ static void the_largest_message_fits(void **state)
 	assert_int_equal(received.n_records, n);
 	assert_memory_equal(received.records, events, n * sizeof events[0]);
 	assert_int_equal(msg_records_max(MSG_BELL), 0);
+	assert_true(msg_records_max(MSG_UPDATE) * sizeof(struct msg_octets) >=
+		    MSG_UPDATE_OCTETS_MAX);
 	unpair(ends);
 }
 
@@ -318,7 +321,16 @@ static void names_come_from_the_tables(void **state)
 		assert_int_equal(role_find(role_name((enum role)r)), r);
 	assert_int_equal(role_find("netd"), ROLE_NETD);
 	assert_int_equal(role_find("keeper"), ROLE_KEEPER);
-	assert_int_equal(role_find("dns"), -1);
+	assert_int_equal(role_find("dns"), ROLE_DNS);
+	assert_int_equal(role_find("nobody"), -1);
+	for (int c = 0; c < DNS_COUNTER_COUNT; c++) {
+		const char *name = dns_counter_name((enum dns_counter)c);
+		size_t len = strlen(name);
+		int total = len > 6 && !strcmp(name + len - 6, "_total");
+
+		assert_int_equal(total, !dns_counter_is_gauge((enum dns_counter)c));
+		assert_true(dns_counter_help((enum dns_counter)c)[0]);
+	}
 	for (int c = 0; c < GATE_COUNTER_COUNT; c++) {
 		const char *name = gate_counter_name((enum gate_counter)c);
 		size_t len = strlen(name);

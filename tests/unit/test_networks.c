@@ -133,6 +133,46 @@ static void test_without_netd(void **state)
 		1);
 }
 
+#define ZONE "kind: zone\nname: z\ndomain: corp.example\nvisibility: public\n---\n"
+#define NAMED(dns)                                                           \
+	"kind: cluster\nname: plain\nupstreams: [{address: 10.1.1.1}]\n" dns \
+	"public: {fqdn: b.example}\n---\n"
+
+static void refused_without_dns(const char *documents, const char *path)
+{
+	struct change_result res;
+	struct err e = {0};
+
+	assert_int_equal(apply_as(&any, yaml(documents), &res, &e), -ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.text, "--dns-listen"));
+	assert_string_equal(e.path, path);
+}
+
+/* Names need somebody who tells them; what is there already can go, and does not keep the rest from being changed. */
+static void test_without_a_name_server(void **state)
+{
+	c->dns.n = 0;
+	refused_without_dns(ZONE, "[0].kind");
+	refused_without_dns(NAMED("dns: {publicName: true}\n"), "[0].dns");
+	refused_without_dns(NAMED("dns: {zone: system}\n"), "[0].dns");
+	refused_without_dns(NETWORK "kind: network\nname: two\naddressSpace: [10.2.0.0/16]\n"
+				    "dns: {clusterNames: false}\n",
+			    "[1].dns");
+	assert_int_equal(apply(&any, yaml(NAMED(""))), 1);
+	assert_int_equal(apply(&any, yaml(NAMED("dns: {zone: none}\n"))), 2);
+	assert_int_equal(apply(&any, yaml("kind: network\nname: net\naddressSpace: [10.0.0.0/16]\n"
+					  "dns: {enabled: false}\n")),
+			 3);
+	c->dns.n = 1;
+	assert_int_equal(apply(&any, yaml(ZONE NAMED("dns: {publicName: true}\n"))), 4);
+	c->dns.n = 0;
+	assert_int_equal(apply(&any, yaml(ZONE)), 4); /* the same again */
+	assert_int_equal(
+		apply(&any, yaml(NAMED("limits: {connections: 7}\ndns: {publicName: true}\n"))), 5);
+	refused_without_dns(NAMED("dns: {publicName: false}\n"), "[0].dns");
+	assert_int_equal(apply(&any, yaml(NAMED(""))), 6);
+}
+
 static void test_a_cluster_gone_by_force_disconnects(void **state)
 {
 	const struct change_request by_force = {
@@ -192,6 +232,7 @@ int main(void)
 		TEST(test_in_use_and_all_at_once),
 		TEST(test_only_networks_wait_for_netd),
 		TEST(test_without_netd),
+		TEST(test_without_a_name_server),
 		TEST(test_a_cluster_gone_by_force_disconnects),
 		TEST(test_the_last_way_in),
 		TEST(test_loaded_from_the_store),

@@ -88,6 +88,11 @@ static void presets(void **state)
 	assert_string_equal(o.user_control, "postern-control");
 	assert_string_equal(o.user_gate, "postern-gate");
 	assert_string_equal(o.user_netd, "postern-netd");
+	assert_string_equal(o.user_dns, "postern-dns");
+	assert_int_equal(o.n_dns_listen, 0);
+	assert_int_equal(o.n_dns_forward, 0);
+	assert_int_equal(o.dns, 0);
+	assert_int_equal(o.dns_rate, 100);
 	assert_int_equal(o.networks, NETWORKS_ON);
 	assert_string_equal(o.netns_prefix, "postern");
 	assert_int_equal(o.n_public_pool, 0);
@@ -101,21 +106,24 @@ static void presets(void **state)
 
 static void every_option(void **state)
 {
-	assert_int_equal(PARSE(S("--listen"), S("127.0.0.1:8443"), S("--listen=[::1]:8443"),
-			       S("--state-dir"), S("/s"), S("--socket=/run/x"), S("--metrics"),
-			       S("127.0.0.1:9100"), S("--gates"), S("3"), S("--trust-proxy"),
-			       S("10.0.0.0/8"), S("--trust-proxy=fd00::/8"), S("--hello-timeout"),
-			       S("0.25"), S("--keepalive=7"), S("--max-connections"), S("12"),
-			       S("--pipes=0"), S("--congestion"), S("bbr"), S("--access"),
-			       S("user:0=view:dev-*"), S("--access=group:4711=change"),
-			       S("--profile"), S("cloud"), S("--sandbox"), S("best-effort"),
-			       S("--no-separate-users"), S("--user-control=71"),
-			       S("--user-gate=72"), S("--log-format"), S("json"), S("--log-level"),
-			       S("error"), S("--networks=off"), S("--netns-prefix"), S("p-2"),
-			       S("--public-pool=203.0.113.0/24"), S("--public-pool"),
-			       S("2001:db8::/64"), S("--public-address"), S("198.51.100.7"),
-			       S("--user-netd=73"), S("--probe"), S("gate:open")),
-			 0);
+	assert_int_equal(
+		PARSE(S("--listen"), S("127.0.0.1:8443"), S("--listen=[::1]:8443"),
+		      S("--state-dir"), S("/s"), S("--socket=/run/x"), S("--metrics"),
+		      S("127.0.0.1:9100"), S("--gates"), S("3"), S("--trust-proxy"),
+		      S("10.0.0.0/8"), S("--trust-proxy=fd00::/8"), S("--hello-timeout"), S("0.25"),
+		      S("--keepalive=7"), S("--max-connections"), S("12"), S("--pipes=0"),
+		      S("--congestion"), S("bbr"), S("--access"), S("user:0=view:dev-*"),
+		      S("--access=group:4711=change"), S("--profile"), S("cloud"), S("--sandbox"),
+		      S("best-effort"), S("--no-separate-users"), S("--user-control=71"),
+		      S("--user-gate=72"), S("--log-format"), S("json"), S("--log-level"),
+		      S("error"), S("--networks=off"), S("--netns-prefix"), S("p-2"),
+		      S("--public-pool=203.0.113.0/24"), S("--public-pool"), S("2001:db8::/64"),
+		      S("--public-address"), S("198.51.100.7"), S("--user-netd=73"),
+		      S("--user-dns=74"), S("--dns-listen"), S("127.0.0.1:53"),
+		      S("--dns-listen=[::1]:53"), S("--dns-forward=192.0.2.1"), S("--dns-forward"),
+		      S("[2001:db8::1]:5353"), S("--dns=2"), S("--dns-rate=0"), S("--probe"),
+		      S("gate:open")),
+		0);
 	assert_int_equal(o.n_listen, 2);
 	assert_int_equal(o.listen[1].addr.family, ADDR_V6);
 	assert_string_equal(o.state_dir, "/s");
@@ -143,6 +151,15 @@ static void every_option(void **state)
 	assert_false(o.separate_users);
 	assert_string_equal(o.user_gate, "72");
 	assert_string_equal(o.user_netd, "73");
+	assert_string_equal(o.user_dns, "74");
+	assert_int_equal(o.n_dns_listen, 2);
+	assert_int_equal(o.dns_listen[0].port, 53);
+	assert_int_equal(o.dns_listen[1].addr.family, ADDR_V6);
+	assert_int_equal(o.n_dns_forward, 2);
+	assert_int_equal(o.dns_forward[0].port, DNS_PORT);
+	assert_int_equal(o.dns_forward[1].port, 5353);
+	assert_int_equal(o.dns, 2);
+	assert_int_equal(o.dns_rate, 0);
 	assert_int_equal(o.networks, NETWORKS_OFF);
 	assert_string_equal(o.netns_prefix, "p-2");
 	assert_int_equal(o.n_public_pool, 2);

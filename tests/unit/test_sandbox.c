@@ -54,39 +54,39 @@ static const struct {
 	const char *act;
 	int end[ROLE_COUNT];
 } acts[] = {
-	/*                   parent           control          gate             netd             keeper */
-	{"execve",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"fork",             {DONE,            KILLED,          KILLED,          KILLED,          DONE}},
-	{"open",             {REFUSED,         REFUSED,         NO_CALL,         DONE,            DONE}},
-	{"create",           {REFUSED,         REFUSED,         NO_CALL,         DONE,            DONE}},
-	{"ptrace",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"process-vm",       {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"socket",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"socket-raw",       {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"socket-packet",    {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"socket-netlink",   {KILLED,          KILLED,          KILLED,          DONE,            DONE}},
-	{"socket-audit",     {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"socket-tcp",       {DONE,            KILLED,          DONE,            DONE,            DONE}},
-	{"connect-unix",     {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"bind",             {KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
-	{"listen",           {KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
-	{"bpf",              {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"mount",            {KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
-	{"module",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"keyctl",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"perf",             {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"io-uring",         {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"unshare",          {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"netns",            {KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE, REFUSED_OR_DONE}},
-	{"mount-namespace",  {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"any-namespace",    {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"chroot",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"setuid",           {REFUSED_OR_DONE, KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE}},
-	{"kill",             {REFUSED_OR_DONE, KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE}},
-	{"mmap-exec",        {DONE,            NO_EXEC,         NO_EXEC,         NO_EXEC,         DONE}},
-	{"rlimit",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
-	{"abort",            {ABORTED,         ABORTED,         ABORTED,         ABORTED,         ABORTED}},
-	{"no-such-act",      {-1,              -1,              -1,              -1,              -1}},
+	/*                   parent           control          gate             dns              netd             keeper */
+	{"execve",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"fork",             {DONE,            KILLED,          KILLED,          KILLED,          KILLED,          DONE}},
+	{"open",             {REFUSED,         REFUSED,         NO_CALL,         NO_CALL,         DONE,            DONE}},
+	{"create",           {REFUSED,         REFUSED,         NO_CALL,         NO_CALL,         DONE,            DONE}},
+	{"ptrace",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"process-vm",       {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket",           {DONE,            KILLED,          KILLED,          DONE,            DONE,            DONE}},
+	{"socket-raw",       {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket-packet",    {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket-netlink",   {KILLED,          KILLED,          KILLED,          KILLED,          DONE,            DONE}},
+	{"socket-audit",     {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"socket-tcp",       {DONE,            KILLED,          DONE,            DONE,            DONE,            DONE}},
+	{"connect-unix",     {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"bind",             {KILLED,          KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
+	{"listen",           {KILLED,          KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
+	{"bpf",              {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"mount",            {KILLED,          KILLED,          KILLED,          KILLED,          REFUSED,         REFUSED}},
+	{"module",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"keyctl",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"perf",             {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"io-uring",         {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"unshare",          {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"netns",            {KILLED,          KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE, REFUSED_OR_DONE}},
+	{"mount-namespace",  {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"any-namespace",    {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"chroot",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"setuid",           {REFUSED_OR_DONE, KILLED,          KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE}},
+	{"kill",             {REFUSED_OR_DONE, KILLED,          KILLED,          KILLED,          KILLED,          REFUSED_OR_DONE}},
+	{"mmap-exec",        {DONE,            NO_EXEC,         NO_EXEC,         NO_EXEC,         NO_EXEC,         DONE}},
+	{"rlimit",           {KILLED,          KILLED,          KILLED,          KILLED,          KILLED,          KILLED}},
+	{"abort",            {ABORTED,         ABORTED,         ABORTED,         ABORTED,         ABORTED,         ABORTED}},
+	{"no-such-act",      {-1,              -1,              -1,              -1,              -1,              -1}},
 };
 /* clang-format on */
 
@@ -285,6 +285,59 @@ static void gate_works(bool separate)
 	close(ends[1]);
 }
 
+/* A question to a server from a port that the kernel chooses anew, and an answer, in batches; queries by a socket it was given. */
+static int dns_work(void *arg)
+{
+	const struct gate_work *w = arg;
+	struct sockaddr_in at = w->at, mine = {0};
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	struct iovec io = {.iov_base = "q", .iov_len = 1};
+	struct mmsghdr m = {.msg_hdr = {.msg_iov = &io, .msg_iovlen = 1}};
+	struct msg_ack_dns ack = {.generation = 1};
+	socklen_t len = sizeof mine;
+	char text[4];
+	int asking;
+
+	NEED(!common_work());
+	asking = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	NEED(asking >= 0 && !connect(asking, (struct sockaddr *)&at, sizeof at));
+	NEED(sendmmsg(asking, &m, 1, 0) == 1);
+	NEED(poll(&(struct pollfd){.fd = w->listener, .events = POLLIN}, 1, 5000) == 1);
+	io.iov_base = text;
+	m.msg_hdr.msg_name = &mine;
+	m.msg_hdr.msg_namelen = sizeof mine;
+	NEED(recvmmsg(w->listener, &m, 1, MSG_DONTWAIT, NULL) == 1 && text[0] == 'q');
+	NEED(sendmmsg(w->listener, &m, 1, 0) == 1);
+	NEED(recv(asking, text, sizeof text, 0) == 1);
+	NEED(!connect(asking, &none, sizeof none));
+	NEED(!getsockname(asking, (struct sockaddr *)&mine, &len) && mine.sin_port == 0);
+	NEED(socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDP) >= 0 || errno == EAFNOSUPPORT);
+	NEED(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0) >= 0);
+	NEED(mmap(NULL, 4096, PROT_READ, MAP_SHARED, w->memory, 0) != MAP_FAILED);
+	NEED(!msg_send_body(w->link, MSG_ACK_D, &ack));
+	return 0;
+}
+
+static void dns_works(bool separate)
+{
+	struct gate_work w = {.at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}}};
+	socklen_t len = sizeof w.at;
+	int ends[2];
+
+	w.listener = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(w.listener, (struct sockaddr *)&w.at, len), 0);
+	assert_int_equal(getsockname(w.listener, (struct sockaddr *)&w.at, &len), 0);
+	w.memory = memfd_create("test", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(w.memory, 4096), 0);
+	assert_int_equal(link_pair(ends), 0);
+	w.link = ends[0];
+	permitted(ROLE_DNS, separate, dns_work, &w);
+	close(w.listener);
+	close(w.memory);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void *thread(void *arg)
 {
 	*(int *)arg = 1;
@@ -398,6 +451,8 @@ static int netd_work(void *arg)
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	NEED(listener >= 0 && !bind(listener, (struct sockaddr *)&at, sizeof at) &&
 	     !listen(listener, 1));
+	listener = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	NEED(listener >= 0 && !bind(listener, (struct sockaddr *)&at, sizeof at));
 	NEED(!setns(home, CLONE_NEWNET));
 	NEED(!umount2(path, MNT_DETACH) && !unlink(path));
 	return 0;
@@ -479,7 +534,7 @@ static pid_t waiting(enum role r, bool separate, int *ret_alive)
  */
 static const char *caps_of(enum role r, bool separate)
 {
-	if (geteuid() || r == ROLE_CONTROL || r == ROLE_GATE)
+	if (geteuid() || r == ROLE_CONTROL || r == ROLE_GATE || r == ROLE_DNS)
 		return "0000000000000000";
 	if (r == ROLE_NETD)
 		return "0000000000201c02";
@@ -553,8 +608,10 @@ static void all(bool separate)
 	for (int r = 0; r < ROLE_COUNT; r++)
 		forbidden((enum role)r, separate);
 	gate_works(separate);
+	dns_works(separate);
 	permitted(ROLE_CONTROL, separate, control_work, NULL);
 	starter_works(ROLE_PARENT, ROLE_GATE, separate);
+	starter_works(ROLE_PARENT, ROLE_DNS, separate);
 	starter_works(ROLE_KEEPER, ROLE_NETD, separate);
 	netd_works(separate);
 	for (int r = ROLE_CONTROL; r < ROLE_COUNT; r++) {
@@ -655,6 +712,11 @@ static void users_of_the_roles(void **state)
 	snprintf(o.user_gate, sizeof o.user_gate, "root");
 	assert_int_equal(role_sandbox(&o, ROLE_GATE, &s, &e), -ERR_USAGE);
 	assert_non_null(strstr(e.text, "must not be root"));
+	snprintf(o.user_dns, sizeof o.user_dns, "2147480004");
+	assert_int_equal(role_sandbox(&o, ROLE_DNS, &s, &e), 0);
+	assert_int_equal(s.uid, 2147480004u);
+	assert_null(s.rw_dir[0]);
+	assert_null(s.ro_dir[0]);
 	snprintf(o.user_netd, sizeof o.user_netd, "2147480003");
 	assert_int_equal(role_sandbox(&o, ROLE_NETD, &s, &e), 0);
 	assert_int_equal(s.uid, 2147480003u);
