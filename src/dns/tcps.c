@@ -190,8 +190,12 @@ void tcps_done(struct dns_worker *w)
 
 void tcps_close_of(struct dns_worker *w, const struct dns_socket *s)
 {
-	struct list *lists[] = {&w->tcps->idle, &w->tcps->busy};
+	struct list *lists[2];
 
+	if (!w->tcps)
+		return;
+	lists[0] = &w->tcps->idle;
+	lists[1] = &w->tcps->busy;
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		list_foreach (it, lists[i]) {
 			struct tcp *c = container_of(it, struct tcp, node);

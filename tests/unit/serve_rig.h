@@ -37,7 +37,7 @@ static inline void links_make(int link[2])
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, link), 0);
 }
 
-/* host.example.org is 10.0.0.<last>; big.example.org has much text. */
+/* host.example.org is 10.0.0.<last>; text has much text, and long more than UDP takes. */
 static inline void zone_publish(unsigned last)
 {
 	char value[200];
@@ -45,16 +45,13 @@ static inline void zone_publish(unsigned last)
 	naive_init(&zone, 1, "example.org");
 	snprintf(value, sizeof(value), "10.0.0.%u", last);
 	naive_add(&zone, "host", RR_A, 60, value);
-	for (unsigned i = 0; i < 200; i++) {
-		snprintf(value, sizeof(value), "10.1.%u.%u", i / 100, i % 100);
-		if (i % 4 == 0)
-			continue;
-		naive_add(&zone, "big", RR_A, 60, value);
-	}
 	for (unsigned i = 0; i < 4; i++) {
 		snprintf(value, sizeof(value), "%u%080u", i, i);
 		naive_add(&zone, "text", RR_TXT, 60, value);
 	}
+	snprintf(value, sizeof(value), "%060u", 0);
+	naive_add(&zone, "long", RR_CNAME, 60, value);
+	naive_add(&zone, value, RR_CNAME, 60, "text");
 	rig_begin();
 	rig_put(&zone);
 	rig_link(VIEW_INTERNET, &zone, 0);

@@ -104,16 +104,19 @@ static void test_codes_are_counted(void **state)
 
 static void test_truncated(void **state)
 {
-	static const uint8_t text[] = "\4text\7example\3org";
+	static const uint8_t text[] = "\4text\7example\3org", long_text[] = "\4long\7example\3org";
 	int fd = client(SOCK_DGRAM, serve_at(0, SOCK_DGRAM, &here));
 	size_t n = rig_query(query, text, RR_TXT, 0);
 
 	must_send(fd, query, n);
 	n = datagram_wait(fd, answer, sizeof(answer));
-	if (answer[2] & DNS_TC)
-		assert_int_equal(COUNT(truncated_total), 1);
-	else
-		assert_int_equal(COUNT(truncated_total), 0);
+	assert_false(answer[2] & DNS_TC);
+	assert_int_equal(COUNT(truncated_total), 0);
+	n = rig_query(query, long_text, RR_TXT, 0);
+	must_send(fd, query, n);
+	n = datagram_wait(fd, answer, sizeof(answer));
+	assert_true(answer[2] & DNS_TC);
+	assert_int_equal(COUNT(truncated_total), 1);
 	close(fd);
 }
 
@@ -140,9 +143,238 @@ static void test_wildcard(void **state)
 	wildcard(&any6, &to, &from); /* a socket of both families */
 }
 
+/* --- answers that come later ------------------------------------------------------------------------------------ */
+
+static struct later *owe(struct dns_socket *s, int fd, const struct addr *local)
+{
+	struct dns_client client = {.addr = here};
+	struct from from = {.socket = s};
+	const size_t n = query_make(query, 3);
+	struct later *l;
+
+	from.peer_len = sizeof(from.peer);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&from.peer, &from.peer_len), 0);
+	if (local)
+		from.local = *local;
+	(void)query_read(&client.query, query, n);
+	l = later_new(&worker, s->served, &from, &client, query, n);
+	assert_non_null(l);
+	return l;
+}
+
+static struct dns_socket *the_socket(void)
+{
+	for (size_t i = 0; i < 4096; i++) {
+		if (!list_is_empty(&worker.sockets[i]))
+			return container_of(worker.sockets[i].next, struct dns_socket, node);
+	}
+	return NULL;
+}
+
+static void test_later(void **state)
+{
+	const struct addr any = {.family = ADDR_V4}, to = addr_v4(0x7f030303);
+	const uint16_t port = serve_at(NET, SOCK_DGRAM, &any);
+	int fd = client_from(SOCK_DGRAM, &here, &to, port);
+	struct later *l = owe(the_socket(), fd, &to);
+
+	assert_int_equal(ask(fd), 1);
+	later_fail(&worker, l, DNS_SERVFAIL, EDE_NO_UPSTREAM);
+	assert_true(datagram_wait(fd, answer, sizeof(answer)) > 0);
+	assert_int_equal(rcode_of(answer), DNS_SERVFAIL);
+	assert_int_equal(answer[1], 3);
+	assert_int_equal(worker.n_later, 0);
+	close(fd);
+}
+
+static void test_socket_gone_before_its_answer(void **state)
+{
+	const uint16_t port = serve_at(NET, SOCK_DGRAM, &here);
+	int fd = client(SOCK_DGRAM, port);
+	struct later *l = owe(the_socket(), fd, NULL);
+
+	unserve_at(NET, SOCK_DGRAM, &here, port);
+	turns(2);
+	assert_int_equal(COUNT(sockets), 0);
+	assert_int_equal(worker.n_served, 1); /* its view is kept */
+	later_fail(&worker, l, DNS_SERVFAIL, EDE_NO_UPSTREAM);
+	turns(1);
+	assert_int_equal(worker.n_served, 0);
+	assert_false(is_readable(fd));
+	close(fd);
+}
+
+/* Others are not kept waiting by a network that owes too much. */
+static void test_later_limit_of_a_network(void **state)
+{
+	static struct later *owed[DNS_LATER_VIEW];
+	int fd = client(SOCK_DGRAM, serve_at(NET, SOCK_DGRAM, &here));
+	struct dns_socket *s = the_socket();
+	struct dns_client c = {.addr = here};
+	struct from from = {.socket = s};
+	struct served *second = served_get(&worker, NET + 1);
+	struct later *l;
+
+	for (uint32_t i = 0; i < DNS_LATER_VIEW; i++) {
+		c.addr = addr_v4(0x0a000000 + i);
+		owed[i] = later_new(&worker, s->served, &from, &c, query, 12);
+		assert_non_null(owed[i]);
+	}
+	c.addr = here;
+	assert_null(later_new(&worker, s->served, &from, &c, query, 12));
+	l = later_new(&worker, second, &from, &c, query, 12);
+	assert_non_null(l);
+	later_drop(&worker, l);
+	for (uint32_t i = 0; i < DNS_LATER_VIEW; i++)
+		later_drop(&worker, owed[i]);
+	served_put(&worker, second);
+	close(fd);
+}
+
+/* --- cookies ---------------------------------------------------------------------------------------------------- */
+
+/* Ask with a cookie; the one in the answer. */
+static void cookie_ask(int fd, const void *cookie, size_t len, uint8_t server[COOKIE_SERVER_BYTES])
+{
+	uint8_t option[4 + DNS_COOKIE_MAX] = {0, EDNS_OPTION_COOKIE, 0, (uint8_t)len};
+	size_t n = query_make(query, 1);
+
+	memcpy(option + 4, cookie, len);
+	n = rig_opt(query, n, 1232, 0, option, 4 + len);
+	must_send(fd, query, n);
+	n = datagram_wait(fd, answer, sizeof(answer));
+	/* The OPT is the last record, the cookie its only option. */
+	assert_memory_equal(answer + n - 28, "\0\12\0\30", 4);
+	assert_memory_equal(answer + n - 24, cookie, 8);
+	memcpy(server, answer + n - 16, 16);
+}
+
+/* As the header says: two SipHashes of the epoch by the key that all processes have. */
+static void secret_of(uint64_t epoch, uint8_t secret[16])
+{
+	for (uint64_t half = 0; half < 2; half++) {
+		const uint64_t in[2] = {epoch, half},
+			       out = siphash24((const uint8_t *)"fifteen octets.", in, 16);
+
+		memcpy(secret + 8 * half, &out, 8);
+	}
+}
+
+static void test_cookies_over_epochs(void **state)
+{
+	int fd = client(SOCK_DGRAM, serve_at(0, SOCK_DGRAM, &here));
+	uint8_t cookie[24] = "clients!", secret[16], made[16], again[16];
+	uint32_t now_s;
+	uint64_t epoch;
+
+	cookie_ask(fd, cookie, 8, cookie + 8);
+	now_s = worker.now_s;
+	epoch = now_s / COOKIE_EPOCH_S;
+	secret_of(epoch, secret);
+	cookie_make(secret, cookie, &here, now_s, made);
+	assert_memory_equal(cookie + 12, made + 4, 12);
+	/* A good one comes back. */
+	cookie_ask(fd, cookie, 24, again);
+	assert_memory_equal(again, cookie + 8, 16);
+	/* One of the epoch before is good, and is replaced. */
+	secret_of(epoch - 1, secret);
+	assert_memory_equal(worker.cookies.previous, secret, 16);
+	cookie_make(secret, cookie, &here, now_s, cookie + 8);
+	cookie_ask(fd, cookie, 24, again);
+	assert_memory_not_equal(again + 8, cookie + 16, 8);
+	close(fd);
+}
+
+/* --- the rate limit --------------------------------------------------------------------------------------------- */
+
+#define RATE 5
+
+static int limited_setup(void **state)
+{
+	if (serve_setup(state) < 0)
+		return -1;
+	worker.rrl = rrl_new(RATE, 1, 64, (const uint8_t *)"fifteen octets.");
+	return worker.rrl ? 0 : -1;
+}
+
+struct tally {
+	unsigned whole, cut;
+};
+
+/* Ask n times at once; what comes back. */
+static struct tally tally(int fd, unsigned n, const void *cookie, size_t cookie_len)
+{
+	const uint64_t before = COUNT(queries_udp_total);
+	struct tally t = {0, 0};
+	uint8_t option[4 + DNS_COOKIE_MAX] = {0, EDNS_OPTION_COOKIE, 0, (uint8_t)cookie_len};
+
+	memcpy(option + 4, cookie, cookie_len);
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = query_make(query, 1);
+
+		if (cookie_len)
+			len = rig_opt(query, len, 1232, 0, option, 4 + cookie_len);
+		must_send(fd, query, len);
+	}
+	UNTIL(COUNT(queries_udp_total) == before + n);
+	while (is_readable(fd)) {
+		assert_true(recv(fd, answer, sizeof(answer), 0) > 0);
+		if (answer[2] & DNS_TC)
+			t.cut++;
+		else
+			t.whole++;
+	}
+	return t;
+}
+
+static void test_rate_limit(void **state)
+{
+	int fd = client(SOCK_DGRAM, serve_at(0, SOCK_DGRAM, &here));
+	const struct addr far = addr_v4(0x7f7f0001);
+	const uint16_t port = serve_at(0, SOCK_DGRAM, &far);
+	int other_net = client_from(SOCK_DGRAM, &far, &far, port);
+	struct tally t = tally(fd, 60, "", 0);
+
+	/* A moment may pass, and bring another token or two. */
+	assert_in_range(t.whole, RATE, 30);
+	assert_in_range(t.cut, 10, 28);
+	assert_int_equal(COUNT(slipped_rate_total), t.cut);
+	assert_int_equal(COUNT(dropped_rate_total), 60 - t.whole - t.cut);
+	/* Who asks from elsewhere is not concerned. */
+	t = tally(other_net, RATE, "", 0);
+	assert_int_equal(t.whole, RATE);
+	close(fd);
+	close(other_net);
+}
+
+static void test_no_rate_limit_with_a_good_cookie(void **state)
+{
+	int fd = client(SOCK_DGRAM, serve_at(0, SOCK_DGRAM, &here));
+	uint8_t cookie[24] = "clients!";
+	struct tally t;
+
+	cookie_ask(fd, cookie, 8, cookie + 8);
+	t = tally(fd, 50, cookie, 24);
+	assert_int_equal(t.whole, 50);
+	cookie[20] ^= 1;
+	t = tally(fd, 50, cookie, 24);
+	assert_in_range(t.whole, 0, 30);
+	close(fd);
+}
+
+static void test_no_rate_limit_in_a_network(void **state)
+{
+	int fd = client(SOCK_DGRAM, serve_at(NET, SOCK_DGRAM, &here));
+	const struct tally t = tally(fd, 50, "", 0);
+
+	assert_int_equal(t.whole, 50);
+	close(fd);
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, serve_setup, serve_teardown)
+#define LIMITED(name) cmocka_unit_test_setup_teardown(name, limited_setup, serve_teardown)
+#define TEST(name)    cmocka_unit_test_setup_teardown(name, serve_setup, serve_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_socket_has_its_view),
 		TEST(test_more_than_a_batch),
@@ -151,6 +383,13 @@ int main(void)
 		TEST(test_codes_are_counted),
 		TEST(test_truncated),
 		TEST(test_wildcard),
+		TEST(test_later),
+		TEST(test_socket_gone_before_its_answer),
+		TEST(test_later_limit_of_a_network),
+		TEST(test_cookies_over_epochs),
+		LIMITED(test_rate_limit),
+		LIMITED(test_no_rate_limit_with_a_good_cookie),
+		LIMITED(test_no_rate_limit_in_a_network),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
