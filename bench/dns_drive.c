@@ -141,7 +141,8 @@ static void sockets_give(struct sockaddr_in at, unsigned networks)
 	}
 }
 
-static void ack_wait(void)
+/* It says hello when it serves. */
+static void hello_wait(void)
 {
 	for (;;) {
 		struct pollfd p = {.fd = control_link, .events = POLLIN};
@@ -155,8 +156,8 @@ static void ack_wait(void)
 			continue;
 		if (r < 0)
 			load_die("the role is gone");
-		done = msg.type == MSG_ACK_D &&
-		       ((const struct msg_ack_dns *)msg.body)->generation >= GENERATION;
+		done = msg.type == MSG_HELLO_D &&
+		       ((const struct msg_generation *)msg.body)->generation == GENERATION;
 		msg_done(&msg);
 		if (done)
 			return;
@@ -181,7 +182,6 @@ static void options_fill(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const struct msg_generation bell = {GENERATION};
 	const struct msg_empty nothing = {0};
 	char dir[PATH_MAX + 16], octet;
 	unsigned networks, zones;
@@ -203,10 +203,9 @@ int main(int argc, char **argv)
 	tables_make(dir, zones, networks);
 	role_start();
 	sockets_give(at, networks);
-	if (msg_send_body(parent_link, MSG_GO_DNS, &nothing) < 0 ||
-	    msg_send_body(control_link, MSG_BELL_D, &bell) < 0)
+	if (msg_send_body(parent_link, MSG_GO_DNS, &nothing) < 0)
 		load_die("go");
-	ack_wait();
+	hello_wait();
 	(void)printf("ready %d\n", (int)child);
 	(void)fflush(stdout);
 	while (read(STDIN_FILENO, &octet, 1) > 0)

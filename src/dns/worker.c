@@ -410,7 +410,7 @@ void dns_worker_turn(struct dns_worker *w, int timeout_ms)
 	timers_run(&w->timers, w->now_ms, timer_fired, w);
 	tcps_run(w);
 	dns_worker_data_end(w);
-	if (w->bell)
+	if (w->bell && w->tables) /* one that came before there are tables waits for them */
 		dns_link_acknowledge(w);
 	tcps_reap(w);
 	dns_sockets_reap(w);
