@@ -13,7 +13,8 @@ import policy
 
 APPLY_WAIT = 60
 # No accounts of these numbers need exist: the roles only have to be somebody else.
-USERS = ["--user-control", "2147480001", "--user-gate", "2147480002", "--user-netd", "2147480003", "--user-dns", "2147480004"]
+USERS = ["--user-control", "2147480001", "--user-gate", "2147480002", "--user-netd", "2147480003",
+         "--user-dns", "2147480004"]
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -43,7 +43,7 @@ static int content_put(struct object *owner, void *arg)
 
 struct shown {
 	uint8_t domain[DNAME_MAX];
-	uint32_t zone, flags;
+	struct view_link link; /* but for its domain, which moves */
 	bool is_told;
 };
 
@@ -55,28 +55,48 @@ struct showing {
 	bool is_bad; /* e says why */
 };
 
-static int name_put(const struct showing *s, const struct view_zone *zone, const uint8_t *domain,
-		    uint32_t *ret_id)
+static bool is_server_name(const struct cluster_net *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_server_names; i++) {
+		if (strcmp(c->server_names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum view_rank rank_of(const struct view_zone *zone)
+{
+	if (zone->kind != VIEW_NAME)
+		return VIEW_RANK_ZONE;
+	return is_server_name(object_cluster_net(zone->owner), zone->domain)
+		       ? VIEW_RANK_NAME
+		       : VIEW_RANK_PRIVATE_NAME;
+}
+
+static int name_put(const struct showing *s, const struct view_zone *zone, struct view_link *link)
 {
 	struct tables *t = s->run->tables;
-	int r = 0;
+	int r = tables_find_link(t, view_id(zone->router), zone->owner->id, link, &link->zone,
+				 s->e);
 
-	*ret_id = tables_find_name_zone(t, view_id(zone->router), domain);
-	if (*ret_id == 0)
-		r = tables_new_name_zone(t, ret_id, s->e);
-	return r < 0 ? r : zone_put(s->run, zone, *ret_id, s->e);
+	if (r == 0 && link->zone == 0)
+		r = tables_new_name_zone(t, &link->zone, s->e);
+	return r < 0 ? r : zone_put(s->run, zone, link->zone, s->e);
 }
 
 static int show(const struct view_zone *zone, void *arg)
 {
 	struct showing *s = arg;
-	struct shown item = {.flags = zone->fall_through ? VIEW_LINK_FALL_THROUGH : 0,
-			     .zone = zone->owner->id,
-			     .is_told = zone->denial == VIEW_DENIED_NOT_LINKED};
+	struct shown item = {.is_told = zone->denial == VIEW_DENIED_NOT_LINKED};
+	struct view_link *link = &item.link;
 	int r = dname_parse(zone->domain, strlen(zone->domain), NULL, item.domain, s->e);
 
+	*link = (struct view_link){.domain = item.domain,
+				   .zone = zone->owner->id,
+				   .flags = zone->fall_through ? VIEW_LINK_FALL_THROUGH : 0,
+				   .rank = rank_of(zone)};
 	if (r > 0)
-		r = zone->kind == VIEW_NAME ? name_put(s, zone, item.domain, &item.zone) : 0;
+		r = zone->kind == VIEW_NAME ? name_put(s, zone, link) : 0;
 	s->is_bad = r < 0;
 	return r < 0 ? r : vec_push(s->items, s->n, item);
 }
@@ -92,10 +112,13 @@ static int links_put(const struct showing *s, uint32_t router, uint32_t owner, b
 	for (uint32_t i = 0; i < s->n; i++) {
 		const struct shown *item = &s->items[i];
 
-		if (!told)
-			links[n++] = (struct view_link){item->domain, item->zone, item->flags};
-		else if (item->is_told)
-			links[n++] = (struct view_link){item->domain, ZONE_NAME_TOLD, 0};
+		if (told && !item->is_told)
+			continue;
+		links[n] = item->link;
+		links[n].domain = item->domain;
+		if (told)
+			links[n].zone = ZONE_NAME_TOLD;
+		n++;
 	}
 	return tables_put_links(s->run->tables, router, owner, links, n, &changed, s->e);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "compile/compile.h"
 #include "control/networks.h"
+#include "control/secret.h"
 #include "control/tables_keep.h"
 #include "model/kind.h"
 #include "model/limits.h"
@@ -92,7 +93,7 @@ static int item_prepare(struct control *c, const struct change_request *req, con
 	if (r < 0)
 		return r;
 	snprintf(item->name, sizeof(item->name), "%s", name);
-	r = authz_check(&c->authz, req->peer, RIGHT_CHANGE, item->name, e);
+	r = req->actor ? 0 : authz_check(&c->authz, req->peer, RIGHT_CHANGE, item->name, e);
 	if (r < 0)
 		return r;
 	if (req->verb == CHANGE_PUT) {
@@ -104,6 +105,8 @@ static int item_prepare(struct control *c, const struct change_request *req, con
 			return err_set(e, ERR_NOMEM, NULL, "out of memory");
 	}
 	r = item_load(c, req, item, e);
+	if (r == 0)
+		r = secret_fill(item, e);
 	if (r < 0)
 		return r;
 	if (!item->after)
@@ -256,6 +259,14 @@ static int limits_check(const struct control *c, const struct change_result *res
 	return 0;
 }
 
+static const char *change_actor(const struct change_request *req, char dst[ACTOR_TEXT_MAX])
+{
+	if (!req->actor)
+		return authz_actor(req->peer, dst);
+	snprintf(dst, ACTOR_TEXT_MAX, "%s", req->actor);
+	return dst;
+}
+
 /* --- doing ------------------------------------------------------------------------------------------------ */
 
 static int item_store(struct control *c, struct change_item *item, struct err *e)
@@ -273,7 +284,7 @@ static int items_store(struct control *c, const struct change_request *req,
 		       struct change_result *res, struct err *e)
 {
 	char actor[ACTOR_TEXT_MAX];
-	struct store_change_meta meta = {.actor = authz_actor(req->peer, actor), .via = req->via};
+	struct store_change_meta meta = {.actor = change_actor(req, actor), .via = req->via};
 	int r = store_begin(c->store, &meta, e);
 
 	if (r < 0)
@@ -329,7 +340,7 @@ static void items_tell(struct control *c, const struct change_request *req,
 {
 	char actor[ACTOR_TEXT_MAX];
 
-	authz_actor(req->peer, actor);
+	change_actor(req, actor);
 	log_event(LOG_INFO, "change", LF_UINT("revision", res->revision), LF_STR("actor", actor),
 		  LF_UINT("objects", res->n_changed), LF_STR("first", res->items[0].name));
 	if (res->n_changed > EVENTS_PER_CHANGE) {

@@ -22,7 +22,9 @@ struct change_request {
 	uint64_t
 		expect; /* revision that the one object must be at; STORE_ANY, or 0: must not exist */
 	const struct peer *peer;
-	const char *via;      /* "native" */
+	const char *
+		actor; /* NULL: peer is, and must have the right. Else who it is, who has been found to have it */
+	const char *via;      /* "native", "update" */
 	uint64_t received_ns; /* monotonic, when the request was in */
 };
 

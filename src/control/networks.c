@@ -118,6 +118,7 @@ static bool needs_netd(const struct change_item *item)
 		return kind && strcmp(kind, "none") != 0;
 	case OBJECT_ZONE:
 	case OBJECT_ZONE_LINK:
+	case OBJECT_TSIG_KEY:
 		return false;
 	default:
 		return true;

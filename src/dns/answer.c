@@ -172,15 +172,32 @@ static enum next put_found(struct work *w, const struct zone *z, const struct fo
 
 /* --- where a name is looked for --------------------------------------------------------------------------------- */
 
+/* Whom to ask. */
+struct asked {
+	const struct view_server *servers;
+	uint8_t n;
+	bool from_daemon;
+};
+
+static struct asked asked_of(const struct dns_view *v)
+{
+	const struct dns_data *d = v->data;
+
+	if (v->config.view.flags & VIEW_DEFAULT_SERVERS)
+		return (struct asked){d->default_servers, d->n_default_servers, true};
+	return (struct asked){v->config.view.servers, v->config.view.n_servers, false};
+}
+
 /* The name is for others to answer. False: we ask nobody for this client. */
-static bool forward(struct work *w, const struct view_server *servers, uint8_t n)
+static bool forward(struct work *w, const struct asked *a)
 {
 	struct dns_client *c = w->client;
 
-	if (n == 0 || !(c->query.flags[0] & DNS_RD) || !(c->takes & DNS_TAKES_FORWARD))
+	if (a->n == 0 || !(c->query.flags[0] & DNS_RD) || !(c->takes & DNS_TAKES_FORWARD))
 		return false;
-	c->servers = servers;
-	c->n_servers = n;
+	c->servers = a->servers;
+	c->n_servers = a->n;
+	c->from_daemon = a->from_daemon;
 	c->outcome = c->steps == 0 ? DNS_FORWARD : DNS_FORWARD_TARGET;
 	c->target_at = (uint16_t)w->owner;
 	return true;
@@ -206,10 +223,9 @@ struct said {
 /* Steps 2 to 5. fell: what a zone said whose link falls through, or NULL. */
 static enum next look_further(struct work *w, const struct said *fell)
 {
-	const struct view_config *config = &w->view->config.view;
 	const struct view_forward *f = dns_view_forward(w->view, w->name);
-	const struct view_server *servers = f ? f->servers : config->servers;
-	const uint8_t n = f ? f->n_servers : config->n_servers;
+	const struct asked asked =
+		f ? (struct asked){f->servers, f->n_servers, false} : asked_of(w->view);
 	struct said s;
 	uint32_t flags;
 	int r = f ? -ERR_NOT_FOUND : dns_view_zone(w->view, true, w->name, &s.zone, &flags);
@@ -222,9 +238,9 @@ static enum next look_further(struct work *w, const struct said *fell)
 	}
 	if (r != -ERR_NOT_FOUND)
 		return fail(w, DNS_SERVFAIL, EDE_DAMAGED);
-	if (forward(w, servers, n))
+	if (forward(w, &asked))
 		return NEXT_DONE;
-	return fell ? put_found(w, &fell->zone, &fell->found) : refuse(w, n > 0);
+	return fell ? put_found(w, &fell->zone, &fell->found) : refuse(w, asked.n > 0);
 }
 
 static enum next look(struct work *w)
@@ -278,9 +294,7 @@ static bool begin(struct work *w, struct dns_client *c, uint8_t *out, size_t cap
 
 static bool is_recursive(const struct dns_view *v)
 {
-	const struct view_config *c = &v->config.view;
-
-	return v->router != VIEW_INTERNET && (c->n_servers > 0 || c->n_forwards > 0);
+	return v->router != VIEW_INTERNET && (asked_of(v).n > 0 || v->config.view.n_forwards > 0);
 }
 
 /* Follow the chain from the name at w->owner. False: the question is for others, nothing is to be written. */
@@ -329,6 +343,7 @@ static void client_clear(struct dns_client *c)
 	c->steps = 0;
 	c->servers = NULL;
 	c->n_servers = 0;
+	c->from_daemon = false;
 	c->target_at = c->answers_end = 0;
 }
 
@@ -352,6 +367,37 @@ size_t dns_answer_slip(struct dns_client *client, uint8_t *out, size_t cap)
 	if (!begin(&w, client, out, cap))
 		return 0;
 	w.r.is_truncated = true;
+	return end(&w);
+}
+
+static enum dns_kind kind_of(enum dns_rcode rcode, bool has_answers)
+{
+	if (rcode == DNS_NXDOMAIN)
+		return DNS_KIND_NXDOMAIN;
+	if (rcode != DNS_NOERROR)
+		return DNS_KIND_ERROR;
+	return has_answers ? DNS_KIND_DATA : DNS_KIND_NODATA;
+}
+
+size_t dns_answer_finish(struct dns_client *client, enum dns_rcode rcode, enum dns_ede ede,
+			 uint8_t *out, size_t at, size_t cap)
+{
+	struct work w;
+
+	if (!begin(&w, client, out, cap))
+		return 0;
+	w.r.rcode = (uint16_t)rcode;
+	w.r.ede = ede;
+	/* Whose name the question's is, says the AA of what is there already. */
+	w.r.is_authoritative = out[2] & DNS_AA;
+	w.r.is_recursive = true;
+	w.r.counts[DNS_ANSWERS] = (uint16_t)(out[6] << 8 | out[7]);
+	w.r.counts[DNS_AUTHORITIES] = (uint16_t)(out[8] << 8 | out[9]);
+	client->kind = kind_of(rcode, w.r.counts[DNS_ANSWERS] > 0);
+	if (at < client->query.question_end || at > w.r.limit)
+		no_room(&w);
+	else
+		w.r.at = at;
 	return end(&w);
 }
 

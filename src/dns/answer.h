@@ -8,7 +8,7 @@
  *	   NXDOMAIN
  *	2  a conditional forward, the longest domain: ask those servers
  *	3  a zone of the internet view
- *	4  the view's servers: ask them
+ *	4  the view's servers, or those of the daemon: ask them
  *	5  the NXDOMAIN of a link that fell through; else REFUSED
  *
  * 2 and 4 only if the client desires recursion. The internet's own view ends after 1. A CNAME leads back to 1 with its target, at most
@@ -71,6 +71,7 @@ struct dns_client {
 	unsigned steps;			   /* CNAMEs followed */
 	const struct view_server *servers; /* DNS_FORWARD*: borrowed until the batch ends */
 	uint8_t n_servers;
+	bool from_daemon; /* they are the daemon's own (dns_data.default_servers), asked from its own namespace; else the network's */
 	uint16_t target_at, answers_end; /* DNS_FORWARD_TARGET: offsets in out */
 	struct dns_query query;		 /* but for DNS_DROP */
 };
@@ -87,6 +88,12 @@ size_t dns_answer(struct dns_view *v, const uint8_t *query, size_t len, struct d
  */
 size_t dns_answer_resume(struct dns_view *v, struct dns_client *client, uint8_t *out,
 			 size_t answers_end, size_t cap);
+/*
+ * The end of an answer that others gave: out holds header, question, and behind it ANCOUNT and NSCOUNT records up to `at`. It gets rcode, flags and OPT
+ * as for client->query; what is longer than the client takes becomes TC and no records. Returns the length.
+ */
+size_t dns_answer_finish(struct dns_client *client, enum dns_rcode rcode, enum dns_ede ede,
+			 uint8_t *out, size_t at, size_t cap);
 /* An answer without records to client->query, for who took a query and cannot answer it. query: the octets that came, may be out. */
 size_t dns_answer_error(struct dns_client *client, enum dns_rcode rcode, enum dns_ede ede,
 			const uint8_t *query, uint8_t *out, size_t cap);

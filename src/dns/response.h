@@ -20,7 +20,9 @@
 #define DNS_EDES(X)                                                             \
 	X(EDE_NONE, 0, NULL)                                                    \
 	X(EDE_NOT_LINKED_NX, 0, "zone not linked to this network")              \
+	X(EDE_FORWARDED, 0, "as the forwarder answers")                         \
 	X(EDE_STALE, 3, "served from the last state that was confirmed")        \
+	X(EDE_FAILED_LATELY, 13, "no forwarder answered a moment ago")          \
 	X(EDE_NOT_READY, 14, "no zones yet")                                    \
 	X(EDE_NOT_LINKED, 18, "zone not linked to this network")                \
 	X(EDE_NO_TRANSFER, 18, "no transfer to this address")                   \

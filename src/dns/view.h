@@ -30,6 +30,9 @@ struct dns_data {
 	struct dns_cached *cache;
 	uint8_t key[SIPHASH_KEY_BYTES]; /* of the cache: names come from strangers */
 	struct dns_config internet, told;
+	/* For networks that name none (VIEW_DEFAULT_SERVERS). The caller's to set, after dns_data_init(). */
+	struct view_server default_servers[VIEW_SERVERS_MAX];
+	uint8_t n_default_servers;
 };
 
 struct dns_view {

@@ -124,6 +124,17 @@ static void clock_look(struct dns_worker *w)
 	w->now_s = (uint32_t)(clock_wall_us() / 1000000);
 }
 
+/* Of --dns-forward, for networks that name none. */
+static void servers_init(struct dns_worker *w)
+{
+	const struct options *o = w->options;
+
+	for (size_t i = 0; i < o->n_dns_forward; i++)
+		w->data.default_servers[i] =
+			(struct view_server){o->dns_forward[i].addr, o->dns_forward[i].port};
+	w->data.n_default_servers = (uint8_t)o->n_dns_forward;
+}
+
 int dns_worker_init(struct dns_worker *w, const struct options *o,
 		    const struct msg_start_dns *start, struct dns_counters *counters)
 {
@@ -148,6 +159,7 @@ int dns_worker_init(struct dns_worker *w, const struct options *o,
 		return -errno;
 	if (dns_data_init(&w->data) < 0)
 		return -ENOMEM;
+	servers_init(w);
 	r = keys_init(w);
 	if (r == 0)
 		r = laters_init(w);

@@ -23,6 +23,7 @@ const char *kind_words(enum object_kind kind)
 		[OBJECT_CLUSTER] = "cluster",
 		[OBJECT_ZONE] = "zone",
 		[OBJECT_ZONE_LINK] = "zone link",
+		[OBJECT_TSIG_KEY] = "TSIG key",
 	};
 
 	return (size_t)kind < ARRAY_SIZE(words) ? words[kind] : "object";

@@ -25,6 +25,7 @@ static const struct {
 	[OBJECT_CLUSTER] = {"cluster", &cluster_net_type},
 	[OBJECT_ZONE] = {"zone", &zone_type},
 	[OBJECT_ZONE_LINK] = {"zone-link", &zone_link_type},
+	[OBJECT_TSIG_KEY] = {"tsig-key", &tsig_key_type},
 };
 
 const char *object_kind_text(enum object_kind kind)

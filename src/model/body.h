@@ -53,7 +53,7 @@ struct body_type {
 extern const struct body_type network_type, subnet_type, route_table_type, internet_gateway_type,
 	nat_gateway_type, public_address_type, peering_type, hub_type, site_type,
 	security_group_type, host_type, private_endpoint_type, cluster_net_type, zone_type,
-	zone_link_type;
+	zone_link_type, tsig_key_type;
 
 /*
  * Read doc. *ret_body is freed with body_free(). 0, -ERR_INVALID, -ERR_TOO_LARGE, -ERR_NOMEM; e->path is relative to the

@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "model/name.h"
 #include "wire/rdata.h"
+#include "wire/tsig.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,9 +45,24 @@ struct record_set {
 	enum record_type type;
 };
 
+/* A secret that a zone's transfers or updates are signed with, RFC 8945. */
+struct tsig_key {
+	char name[DNS_NAME_MAX + 1]; /* by which messages name it; folded, without the last dot */
+	enum tsig_algorithm algorithm;
+	uint8_t secret[TSIG_SECRET_MAX];
+	uint32_t secret_len; /* 0: the document leaves it to control, which makes one */
+};
+
+/* OBJECT_TSIG_KEY, none twice. */
+struct key_list {
+	struct object **keys;
+	size_t n;
+};
+
 struct declared_zone {
 	char domain[DNS_NAME_MAX + 1]; /* folded, without the last dot */
 	bool is_public;
+	struct key_list transfer, update;
 	uint32_t ttl, minimum;
 	struct record_set *records; /* by name, then type; no two alike */
 	size_t n_records;

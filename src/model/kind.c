@@ -6,6 +6,7 @@
 #include "model/name.h"
 #include "model/resolver.h"
 #include "model/schema.h"
+#include "model/tsig_key.h"
 #include "model/zone.h"
 
 #include <stdio.h>
@@ -46,6 +47,7 @@ NET_KIND_CHECK(host, OBJECT_HOST)
 NET_KIND_CHECK(private_endpoint, OBJECT_PRIVATE_ENDPOINT)
 NET_KIND_CHECK(zone, OBJECT_ZONE)
 NET_KIND_CHECK(zone_link, OBJECT_ZONE_LINK)
+NET_KIND_CHECK(tsig_key, OBJECT_TSIG_KEY)
 #undef NET_KIND_CHECK
 
 static const struct kind kinds[] = {
@@ -64,6 +66,7 @@ static const struct kind kinds[] = {
 	{"private-endpoint", "private-endpoints", private_endpoint_check, NULL},
 	{"zone", "zones", zone_check, zone_fold_names},
 	{"zone-link", "zone-links", zone_link_check, NULL},
+	{"tsig-key", "tsig-keys", tsig_key_check, tsig_key_fold_names, "secret"},
 };
 
 const struct kind *kind_find(const char *name_or_plural)
@@ -133,6 +136,20 @@ int kind_of(const json_t *doc, const struct kind **ret_kind, const char **ret_na
 	*ret_kind = found;
 	*ret_name = json_string_value(name);
 	return 0;
+}
+
+json_t *kind_public(const struct kind *k, const json_t *doc)
+{
+	json_t *copy;
+
+	if (!doc)
+		return NULL;
+	if (!k || !k->secret || !json_object_get(doc, k->secret))
+		return json_incref((json_t *)(uintptr_t)doc);
+	copy = json_copy((json_t *)(uintptr_t)doc);
+	if (copy)
+		json_object_del(copy, k->secret);
+	return copy;
 }
 
 json_t *kind_normalize(const struct kind *k, const json_t *doc)

@@ -17,6 +17,7 @@ struct kind {
 	int (*check)(const json_t *doc, bool force, struct err *e);
 	/* What kind_normalize() does to the kind's own fields, in place. 0, -ERR_NOMEM. */
 	int (*normalize)(json_t *doc);
+	const char *secret; /* a field that only those see who may change the object; NULL: none */
 };
 
 const struct kind *kind_find(const char *name_or_plural); /* NULL if none */
@@ -31,3 +32,5 @@ int kind_of(const json_t *doc, const struct kind **ret_kind, const char **ret_na
  * are left as written (they are canonical already, or were refused). New reference, NULL if out of memory.
  */
 json_t *kind_normalize(const struct kind *k, const json_t *doc);
+/* The document as those see it who may look only: without the kind's secret. New reference, NULL if doc is, or out of memory. */
+json_t *kind_public(const struct kind *k, const json_t *doc);

@@ -210,6 +210,10 @@ static const char *field_changed(enum object_kind kind, const void *before, cons
 		       : a->is_public != b->is_public	 ? "visibility"
 							 : NULL;
 	}
+	case OBJECT_TSIG_KEY: {
+		const struct tsig_key *a = before, *b = after;
+		return strcmp(a->name, b->name) != 0 ? "keyName" : NULL;
+	}
 	default:
 		return NULL;
 	}

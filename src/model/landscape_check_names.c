@@ -311,10 +311,47 @@ static int public_check(struct checking *c, const struct object *o)
 			: 0;
 }
 
+/* A message says by its name which key it is signed with: no two of a zone have the same. */
+static int key_check(struct checking *c, const struct object *o, const struct object *key,
+		     const struct key_list *list, const char *field, size_t i)
+{
+	const struct tsig_key *k = object_tsig_key(key);
+	char path[48];
+
+	for (size_t j = 0; j < list->n; j++) {
+		if (list->keys[j] == key ||
+		    strcmp(object_tsig_key(list->keys[j])->name, k->name) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s[%zu]", field, i);
+		return check_refuse(c, o, path,
+				    "has the keyName %s, as tsig-key \"%s\" of this zone has; a "
+				    "message says by that name which key is meant",
+				    k->name, list->keys[j]->name);
+	}
+	return 0;
+}
+
+static int zone_keys_check(struct checking *c, const struct object *o)
+{
+	const struct declared_zone *z = object_declared_zone(o);
+	int r = 0;
+
+	for (size_t i = 0; i < z->transfer.n && r == 0; i++)
+		r = key_check(c, o, z->transfer.keys[i], &z->transfer, "transfer", i);
+	for (size_t i = 0; i < z->update.n && r == 0; i++) {
+		r = key_check(c, o, z->update.keys[i], &z->transfer, "update", i);
+		if (r == 0)
+			r = key_check(c, o, z->update.keys[i], &z->update, "update", i);
+	}
+	return r;
+}
+
 int check_zone(struct checking *c, const struct object *o)
 {
 	int r = object_declared_zone(o)->is_public ? public_check(c, o) : 0;
 
+	if (r == 0)
+		r = zone_keys_check(c, o);
 	return r ? r : zone_users_check(c, o, o);
 }
 

@@ -33,6 +33,7 @@
 	X(LIMIT_RECORD_SETS, 1000000, 25000, "record sets of one zone (Azure)")                  \
 	X(LIMIT_RECORD_VALUES, 1000, 20, "records of one set (Azure)")                           \
 	X(LIMIT_ZONE_LINKS, 100000, 1000, "links of one zone (Azure)")                           \
+	X(LIMIT_ZONE_KEYS, 64, 64, "keys in one list of a zone")                                 \
 	X(LIMIT_ROUTER_ZONES, 100000, 1000, "zones linked to one network or site (Azure)")       \
 	X(LIMIT_FORWARDS, 64, 64, "conditional forwards of one network or site")                 \
 	X(LIMIT_SERVERS, 8, 6, "name servers of one network, site or conditional forward (Azure)")

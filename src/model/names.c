@@ -81,8 +81,10 @@ static const struct view_zone *shown_find(const struct shown_list *s, const char
 /* --- answers ---------------------------------------------------------------------------------------------- */
 
 struct answer {
-	const char *name; /* within the zone that is asked */
-	bool is_there;	  /* also with other records than addresses */
+	const char *name; /* within the zone that is asked; "@" */
+	bool is_there;	  /* also with other records than addresses, or none */
+	const char *
+		above; /* the part of the name, from a label on, that is there; NULL: the zone alone is */
 	struct addr *addresses;
 	size_t n, cap;
 };
@@ -102,14 +104,28 @@ static int answer_add(struct answer *a, const struct addr *addr)
 	return 0;
 }
 
+/* Names above one that is there are there, too. */
+static void above_note(struct answer *a, const char *there)
+{
+	for (const char *at = a->name; at; at = strchr(at, '.') ? strchr(at, '.') + 1 : NULL) {
+		if (strcmp(there, at) != 0 && !dns_name_is_below(there, at))
+			continue;
+		if (!a->above || at < a->above)
+			a->above = at;
+		return;
+	}
+}
+
 static int record_answer(const struct view_record *record, void *arg)
 {
 	struct answer *a = arg;
 	const char *value = record->set ? record->set->values : NULL;
 	int r = 0;
 
-	if (strcmp(record->name, a->name) != 0)
+	if (strcmp(record->name, a->name) != 0) {
+		above_note(a, record->name);
 		return 0;
+	}
 	a->is_there = true;
 	for (size_t i = 0; i < record->n_addresses && r == 0; i++)
 		r = answer_add(a, &record->addresses[i]);
@@ -124,13 +140,33 @@ static int record_answer(const struct view_record *record, void *arg)
 	return r;
 }
 
+static int name_ask(const struct view_zone *zone, const struct view_public *public,
+		    const char *name, struct answer *a)
+{
+	int r;
+
+	a->n = 0;
+	a->is_there = strcmp(name, "@") == 0;
+	a->above = NULL;
+	a->name = name;
+	r = view_each_record(zone, public, record_answer, a);
+	a->is_there = a->is_there || a->above == name;
+	return r;
+}
+
+/* The name, or else the wildcard of the closest name above it that is there (RFC 4592). */
 static int zone_ask(const struct view_zone *zone, const struct view_public *public,
 		    const char *name, struct answer *a)
 {
-	a->n = 0;
-	a->is_there = false;
-	a->name = name;
-	return view_each_record(zone, public, record_answer, a);
+	char star[DNS_NAME_MAX + 3];
+	int r = name_ask(zone, public, name, a);
+
+	if (r < 0 || a->is_there)
+		return r;
+	snprintf(star, sizeof(star), "*%s%s", a->above ? "." : "", a->above ? a->above : "");
+	r = name_ask(zone, public, star, a);
+	a->name = a->above = NULL;
+	return r;
 }
 
 /* --- names ------------------------------------------------------------------------------------------------ */

@@ -49,7 +49,8 @@ static inline enum family addr_index(const struct addr *a)
 	X(OBJECT_PRIVATE_ENDPOINT, "private-endpoint") \
 	X(OBJECT_CLUSTER, "cluster")                   \
 	X(OBJECT_ZONE, "zone")                         \
-	X(OBJECT_ZONE_LINK, "zone-link")
+	X(OBJECT_ZONE_LINK, "zone-link")               \
+	X(OBJECT_TSIG_KEY, "tsig-key")
 
 enum object_kind {
 #define X(e, name) e,
@@ -256,4 +257,5 @@ OBJECT_BODY(private_endpoint, OBJECT_PRIVATE_ENDPOINT)
 OBJECT_BODY(cluster_net, OBJECT_CLUSTER)
 OBJECT_BODY(declared_zone, OBJECT_ZONE)
 OBJECT_BODY(zone_link, OBJECT_ZONE_LINK)
+OBJECT_BODY(tsig_key, OBJECT_TSIG_KEY)
 #undef OBJECT_BODY

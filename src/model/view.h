@@ -17,7 +17,8 @@
  *
  * What is in a VIEW_DECLARED or VIEW_SYSTEM zone is the same wherever it is seen, so that it can be made once for all views; a
  * VIEW_NAME zone is special to its view. A view has no domain twice but that a VIEW_NAME zone may have the domain of one of the
- * others, which is asked, then: what a user declares hides what the system makes.
+ * others, which is asked, then: what a user declares hides what the system makes; and that several may be denied the same private name on
+ * the internet. Where a private name is another cluster's public name, the latter is asked.
  *
  * Where the names of a cluster lead. "placements" are its addresses while private.enabled, an "endpoint" is an approved private
  * endpoint with `dns`:
@@ -103,7 +104,7 @@ bool view_shared_zone(const struct object *owner, struct view_zone *ret_zone,
 
 /* --- what a transaction may have changed; until commit or abort ------------------------------------------- */
 
-/* Zones (OBJECT_ZONE) and clusters (their system zones) whose content may be another. Each once; the body is NULL if it is gone. */
+/* Zones (OBJECT_ZONE) and clusters (their system zones) whose content, or keys, may be another. Each once; the body is NULL if it is gone. */
 int landscape_each_zone_touched(const struct landscape *l, object_fn *fn, void *arg);
 /*
  * Pairs of a view and an owner, of whose zones in the view something may have changed: view_each_zone_of() says what they are now.

@@ -23,10 +23,22 @@ static int zone_tell(const struct telling *t, struct object *o)
 	return t->object(o, t->arg);
 }
 
+/* A zone's keys are made of what the objects say that it names. */
+static int key_touch(const struct telling *t, const struct object *key)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < key->n_referrers && r == 0; i++)
+		r = zone_tell(t, key->referrers[i]);
+	return r;
+}
+
 static int content_touch(const struct telling *t, struct object *o, const void *body)
 {
 	const struct cluster_net *c = body;
 
+	if (body && o->kind == OBJECT_TSIG_KEY)
+		return key_touch(t, o);
 	if (!body || (o->kind != OBJECT_ZONE && o->kind != OBJECT_CLUSTER))
 		return 0;
 	if (o->kind == OBJECT_ZONE || c->dns.zone == DNS_ZONE_SYSTEM)

@@ -312,6 +312,55 @@ const struct record_set *zone_find_sets(const struct declared_zone *z, const cha
 	return *ret_n ? &z->records[low] : NULL;
 }
 
+/* --- keys ------------------------------------------------------------------------------------------------- */
+
+static int keys_read(const struct reading *rd, const json_t *v, struct key_list *list,
+		     struct err *e)
+{
+	size_t n = json_array_size(v), max = limit_get(LIMIT_ZONE_KEYS);
+
+	if (n > max)
+		return err_set(e, ERR_TOO_LARGE, NULL,
+			       "has %zu items; the limit is %zu keys in one list", n, max);
+	list->keys = calloc(n ? n : 1, sizeof(struct object *));
+	if (!list->keys)
+		return field_no_memory(e);
+	for (list->n = 0; list->n < n; list->n++) {
+		int r = field_ref_item(rd, OBJECT_TSIG_KEY, v, list->n, &list->keys[list->n], e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int transfer_check(const json_t *v, void *arg, struct err *e)
+{
+	return keys_read(arg, v, &zone_of(arg)->transfer, e);
+}
+
+static int update_check(const json_t *v, void *arg, struct err *e)
+{
+	return keys_read(arg, v, &zone_of(arg)->update, e);
+}
+
+static int keys_each(const struct key_list *list, const char *field, ref_fn *fn, void *arg)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < list->n && r == 0; i++)
+		r = fn(&(struct ref){list->keys[i], NULL, field, 0, i}, arg);
+	return r;
+}
+
+static int zone_each_ref(const void *body, ref_fn *fn, void *arg)
+{
+	const struct declared_zone *z = body;
+	int r = keys_each(&z->transfer, "transfer", fn, arg);
+
+	return r ? r : keys_each(&z->update, "update", fn, arg);
+}
+
 /* --- zone ------------------------------------------------------------------------------------------------- */
 
 static void zone_init(void *body)
@@ -328,6 +377,8 @@ static void zone_done(void *body)
 
 	free(z->records);
 	free(z->text);
+	free(z->transfer.keys);
+	free(z->update.keys);
 }
 
 static const struct schema_field zone_fields[] = {
@@ -338,6 +389,8 @@ static const struct schema_field zone_fields[] = {
 	{"ttl", SCHEMA_INTEGER, false, ttl_check},
 	{"minimum", SCHEMA_INTEGER, false, minimum_check},
 	{"records", SCHEMA_LIST, false, records_check},
+	{"transfer", SCHEMA_LIST, false, transfer_check},
+	{"update", SCHEMA_LIST, false, update_check},
 	{0},
 };
 
@@ -346,6 +399,7 @@ const struct body_type zone_type = {
 	.fields = zone_fields,
 	.init = zone_init,
 	.done = zone_done,
+	.each_ref = zone_each_ref,
 };
 
 int json_fold_name(json_t *object, const char *key)

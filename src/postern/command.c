@@ -157,7 +157,7 @@ static const struct command commands[] = {
 	}, {
 		.name = "status", .group = LOOK, .words = "", .also = "health ping stat top",
 		.summary = "Is the daemon well, and does every gate enforce the last change",
-		.about = "One line that says it, then the gates one by one.",
+		.about = "One line that says it, then the gates and the name server processes one by one.",
 		.examples = "  postern status\n  watch -n1 postern status\n",
 		.run = status_run,
 	}, {
@@ -216,11 +216,29 @@ static const struct command commands[] = {
 			{"network", 0, OPTION_OBJECT, "NETWORK", "SOURCE is an address in this network"},
 			{"address", 0, OPTION_TEXT, "A|public|private", "not what the name answers, but this address"}},
 	}, {
-		.name = "names", .group = LOOK, .words = "HOST", .also = "resolve dig nslookup getent",
+		.name = "names", .group = LOOK, .words = "HOST", .also = "dns hosts getent",
 		.summary = "The names of clusters that answer on a host, and what they answer",
 		.about = "As lines of a hosts file.",
 		.examples = "  postern names web\n",
 		.min_words = 1, .max_words = 1, .run = names_run,
+	}, {
+		.name = "resolve", .group = LOOK, .words = "NAME", .also = "dig nslookup host drill",
+		.summary = "What a name is answered there, and why",
+		.about =
+			"Each zone and server that is asked for the name, in their order, until the one that decides.\n"
+			"Without a place: on the internet. Without a type: A and AAAA.\n\n"
+			"Asks what is declared at this moment; servers that names are forwarded to are named, not asked.\n"
+			"Exit status 3 if nothing has an answer.",
+		.examples =
+			"  postern resolve prod.k8s.example.org --host web\n"
+			"  postern resolve corp.example --type MX --network shop\n"
+			"  postern resolve prod.k8s.example.org\n",
+		.min_words = 1, .max_words = 1, .run = resolve_run,
+		.options = {
+			{"host", 0, OPTION_OBJECT, "HOST", "on this host"},
+			{"network", 0, OPTION_OBJECT, "NETWORK", "in this network"},
+			{"site", 0, OPTION_OBJECT, "SITE", "in this site"},
+			{"type", 't', OPTION_TEXT, "TYPE", "type of the records"}},
 	}, {
 		.name = "operation", .group = LOOK, .words = "ID", .also = "op operations wait",
 		.summary = "How far a change has come",

@@ -66,7 +66,7 @@ const struct option_def *global_options(void);
 /* Print json as the -o option asks and return true; false: the caller renders it for people. */
 bool cli_emit(const struct cli *c, const json_t *json);
 
-command_fn exec_run, names_run;
+command_fn exec_run, names_run, resolve_run;
 command_fn apply_run, check_run, delete_run, cluster_set_run, zone_import_run, zone_export_run;
 command_fn get_run, describe_run, status_run, connections_run, events_run, history_run, explain_run,
 	operation_run;

@@ -138,6 +138,44 @@ static void print_endpoints(const struct term *t, const json_t *o)
 	columns_done(&c);
 }
 
+/* Records that the system keeps in a zone. */
+static void print_kept(const struct term *t, const char *title, const json_t *records)
+{
+	static const char *const titles[] = {"NAME", "TYPE", "TTL", "VALUES", "CLUSTER"};
+	const json_t *record;
+	struct columns c;
+	size_t i;
+
+	if (!json_array_size(records))
+		return;
+	columns_init(&c, titles, ARRAY_SIZE(titles), 4);
+	json_array_foreach(records, i, record)
+	{
+		_cleanup_free_ char *values = value_format(field(record, "values"));
+
+		columns_add(&c, TONE_PLAIN, "%s", field_text(record, "name", "-"));
+		columns_add(&c, TONE_PLAIN, "%s", field_text(record, "type", "-"));
+		columns_add(&c, TONE_PLAIN, "%lld", field_int(record, "ttl", 0));
+		columns_add(&c, TONE_PLAIN, "%s", values);
+		columns_add(&c, TONE_PLAIN, "%s", field_text(record, "cluster", "-"));
+	}
+	term_print(t, TONE_BOLD, "%s:", title);
+	fputc('\n', t->file);
+	columns_print(&c, t, 2);
+	columns_done(&c);
+}
+
+/* The zone that has the private name, if the system keeps it. */
+static void print_zone(const struct term *t, const json_t *o)
+{
+	const char *domain = field_text(o, "status.zone.domain", NULL);
+
+	if (!domain)
+		return;
+	line(t, "Zone", "%s, kept by the system", domain);
+	print_kept(t, "Private names", field(o, "status.zone.records"));
+}
+
 static void print_private(const struct term *t, const json_t *d)
 {
 	enum tone tone = TONE_PLAIN;
@@ -253,16 +291,20 @@ static void print_cluster(const struct term *t, const json_t *o)
 	print_traffic(t, o);
 	print_upstreams(t, o);
 	print_endpoints(t, o);
+	print_zone(t, o);
 }
 
 /* A kind without a view of its own: the document as it was declared. */
 static void print_document(const struct term *t, const json_t *o)
 {
+	const struct kind *kind = kind_find(field_text(o, "kind", ""));
 	json_t *rest = json_deep_copy(field(o, "document"));
 	_cleanup_free_ char *yaml = NULL;
 
 	json_object_del(rest, "kind");
 	json_object_del(rest, "name");
+	if (kind && kind->secret && json_object_get(rest, kind->secret))
+		json_object_set_new(rest, kind->secret, json_string("(see get -o yaml)"));
 	yaml = json_object_size(rest) ? document_to_yaml(rest) : NULL;
 	if (yaml) {
 		term_print(t, TONE_BOLD, "Document:");
@@ -299,6 +341,7 @@ static void print_status(const struct term *t, const json_t *o)
 		print_list(t, "Addresses", field(o, "status.addresses"), "none");
 	if (field(o, "status.publicAddresses"))
 		print_list(t, "Public", field(o, "status.publicAddresses"), "none");
+	print_kept(t, "Kept by the system", field(o, "status.systemRecords"));
 	if (field(o, "status.usedBy"))
 		print_list(t, "Used by", field(o, "status.usedBy"), "nothing");
 }

@@ -21,7 +21,8 @@ static enum tone event_tone(const char *event)
 		{"gate-up", TONE_GOOD},	      {"change", TONE_BOLD},
 		{"enforced", TONE_BOLD},      {"netd-gone", TONE_BAD},
 		{"netd-failed", TONE_BAD},    {"netd-off", TONE_BAD},
-		{"netd-up", TONE_GOOD},
+		{"netd-up", TONE_GOOD},	      {"dns-gone", TONE_BAD},
+		{"dns-up", TONE_GOOD},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tones); i++) {
@@ -34,10 +35,10 @@ static enum tone event_tone(const char *event)
 /* Fields that the line shows in a place of their own, or leaves to -o json. */
 static bool has_place(const char *key)
 {
-	static const char *const keys[] = {"time",	 "event",      "cluster",    "source",
-					   "sourcePort", "via",	       "reason",     "rule",
-					   "upstream",	 "serverName", "bytesUp",    "bytesDown",
-					   "durationMs", "suppressed", "connection", "gate"};
+	static const char *const keys[] = {
+		"time",	      "event",	    "cluster",	  "source",	"sourcePort", "via",
+		"reason",     "rule",	    "upstream",	  "serverName", "bytesUp",    "bytesDown",
+		"durationMs", "suppressed", "connection", "gate",	"dns"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strcmp(keys[i], key) == 0)
@@ -125,6 +126,8 @@ static char *event_text(const json_t *event)
 	print_rest(t.file, event);
 	if (field(event, "gate"))
 		fprintf(t.file, "  (gate %lld)", field_int(event, "gate", 0));
+	if (field(event, "dns"))
+		fprintf(t.file, "  (name server %lld)", field_int(event, "dns", 0));
 	if (suppressed)
 		fprintf(t.file, "  and %lld like it before", suppressed);
 	return trim_end(text_take(&t));

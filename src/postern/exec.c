@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * exec: a command as it would run on a host: in the host's network namespace, and with the names that answer there in
- * /etc/hosts, in a mount namespace of its own so that nobody else sees them. The command replaces this process.
+ * exec: a command as it would run on a host: in the host's network namespace, with the network's resolver in /etc/resolv.conf and the
+ * names that answer there in /etc/hosts, in a mount namespace of its own so that nobody else sees them. The command replaces this process.
  */
 #include "postern/command.h"
 #include "postern/exec_hosts.h"
+#include "postern/exec_resolver.h"
 #include "postern/fields.h"
 #include "postern/text.h"
 
@@ -17,7 +18,10 @@
 #include <unistd.h>
 
 #define HOSTS		  "/etc/hosts"
-#define HOSTS_BYTES_MAX	  (1u << 20)
+#define RESOLV_CONF	  "/etc/resolv.conf"
+#define NSSWITCH_CONF	  "/etc/nsswitch.conf"
+#define NSCD		  "/run/nscd/socket" /* which answers for the machine, not for the host */
+#define FILE_BYTES_MAX	  (1u << 20)
 #define EXIT_NOT_RUNNABLE 126
 #define EXIT_NOT_FOUND	  127
 
@@ -57,23 +61,26 @@ static int enter_network(const char *host, const char *path, struct err *e)
 }
 
 /* The file as it is; "" if there is none. malloc()ed. */
-static char *hosts_read(void)
+static char *file_read(const char *path)
 {
-	_cleanup_close_ int fd = open(HOSTS, O_RDONLY | O_CLOEXEC);
-	char *text = must_alloc(HOSTS_BYTES_MAX + 1);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = must_alloc(FILE_BYTES_MAX + 1);
 	size_t len = 0;
 	ssize_t n;
 
-	while (fd >= 0 && len < HOSTS_BYTES_MAX &&
-	       (n = read(fd, text + len, HOSTS_BYTES_MAX - len)) > 0)
+	while (fd >= 0 && len < FILE_BYTES_MAX &&
+	       (n = read(fd, text + len, FILE_BYTES_MAX - len)) > 0)
 		len += (size_t)n;
 	return text;
 }
 
-/* A file that is gone again as soon as it is mounted, readable for whoever the command runs as. */
-static int hosts_mount(const char *text, struct err *e)
+/*
+ * A file that is gone again as soon as it is mounted, readable for whoever the command runs as. 0; -ERR_NOT_FOUND: there is no such file that it
+ * could be mounted over.
+ */
+static int file_mount(const char *over, const char *text, struct err *e)
 {
-	char path[] = "/tmp/.postern-hosts-XXXXXX";
+	char path[] = "/tmp/.postern-exec-XXXXXX";
 	_cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
 	size_t len = strlen(text);
 	int rc = 0;
@@ -82,21 +89,43 @@ static int hosts_mount(const char *text, struct err *e)
 		return err_set(e, ERR_UNAVAILABLE, path, "%s", strerror(errno));
 	if (write(fd, text, len) != (ssize_t)len || fchmod(fd, 0644) < 0)
 		rc = err_set(e, ERR_UNAVAILABLE, path, "%s", strerror(errno));
-	else if (mount(path, HOSTS, NULL, MS_BIND, NULL) < 0)
-		rc = err_set(e, ERR_UNAVAILABLE, HOSTS, "cannot mount the names over it: %s",
-			     strerror(errno));
+	else if (mount(path, over, NULL, MS_BIND, NULL) < 0)
+		rc = err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_UNAVAILABLE, over,
+			     "cannot mount the host's over it: %s", strerror(errno));
 	unlink(path);
 	return rc;
 }
 
-static int enter_mounts(const json_t *names, struct err *e)
+/* What the machine has no file for cannot be told; it has names by other ways then, or none. */
+static int resolver_mount(const json_t *host, struct err *e)
 {
-	_cleanup_free_ char *own = hosts_read(), *text = exec_hosts(own, names);
+	_cleanup_free_ char *servers = exec_resolv_conf(host), *own = file_read(NSSWITCH_CONF);
+	_cleanup_free_ char *nsswitch = exec_nsswitch_conf(own);
+	int rc = file_mount(RESOLV_CONF, servers, e);
+
+	if (rc == -ERR_NOT_FOUND)
+		note("this machine has no %s, so that the command asks no resolver", RESOLV_CONF);
+	else if (rc < 0)
+		return rc;
+	rc = file_mount(NSSWITCH_CONF, nsswitch, e);
+	if (rc < 0 && rc != -ERR_NOT_FOUND)
+		return rc;
+	if (mount("/dev/null", NSCD, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+		return err_set(e, ERR_UNAVAILABLE, NSCD, "cannot mount over it: %s",
+			       strerror(errno));
+	return 0;
+}
+
+static int enter_mounts(const json_t *host, const json_t *names, struct err *e)
+{
+	_cleanup_free_ char *own = file_read(HOSTS), *text = exec_hosts(own, names);
+	int rc;
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_set(e, ERR_UNAVAILABLE, NULL,
 			       "cannot make a mount namespace for the names: %s", strerror(errno));
-	return hosts_mount(text, e);
+	rc = file_mount(HOSTS, text, e);
+	return rc < 0 ? rc : resolver_mount(host, e);
 }
 
 static int run_command(char **words, struct err *e)
@@ -130,7 +159,7 @@ int exec_run(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = enter_network(host, field_text(object.json, "status.namespace", NULL), e);
 	if (rc == 0)
-		rc = enter_mounts(names.json, e);
+		rc = enter_mounts(object.json, names.json, e);
 	answer_done(&names);
 	answer_done(&object);
 	return rc < 0 ? rc : run_command(c->args.rest, e);

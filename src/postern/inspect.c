@@ -43,13 +43,14 @@ static enum tone gate_tone(const char *state)
 					    : TONE_WARN;
 }
 
-static size_t gates_up(const json_t *status)
+/* Of the gates, or the name server processes. */
+static size_t count_up(const json_t *status, const char *key)
 {
-	const json_t *gate;
+	const json_t *process;
 	size_t i, up = 0;
 
-	json_array_foreach(field(status, "gates"), i, gate) up +=
-		strcmp(field_text(gate, "state", ""), "up") == 0;
+	json_array_foreach(field(status, key), i, process) up +=
+		strcmp(field_text(process, "state", ""), "up") == 0;
 	return up;
 }
 
@@ -58,13 +59,14 @@ static void print_overall(const struct term *t, const json_t *s)
 	const char *store = field_text(s, "store", "unknown");
 	const char *tables = field_text(s, "tables", "ok");
 	_cleanup_free_ char *store_shown = text_clean(store), *tables_shown = text_clean(tables);
-	size_t gates = field_count(s, "gates"), up = gates_up(s);
+	size_t gates = field_count(s, "gates"), up = count_up(s, "gates"),
+	       dns = field_count(s, "dns"), dns_up = count_up(s, "dns");
 	long long revision = field_int(s, "revision", 0),
 		  generation = field_int(s, "generation", 0);
 	bool store_ok = strcmp(store, "ok") == 0, all_ok = store_ok && strcmp(tables, "ok") == 0;
 	char clusters[64], connections[64], count[64];
 
-	if (all_ok && up == gates && gates)
+	if (all_ok && up == gates && gates && dns_up == dns)
 		term_print(t, TONE_GOOD, "ok");
 	else
 		term_print(t, up ? TONE_WARN : TONE_BAD, "degraded");
@@ -79,6 +81,8 @@ static void print_overall(const struct term *t, const json_t *s)
 		up == gates ? count_format((long long)gates, "gate", count)
 			    : count_format((long long)up, "gate", count),
 		gates);
+	if (dns_up != dns)
+		fprintf(t->file, "; %zu of %zu name server processes up", dns_up, dns);
 	fputc('\n', t->file);
 	if (strcmp(tables, "ok") != 0)
 		fprintf(t->file, "tables: %s\n", tables_shown);
@@ -97,6 +101,9 @@ static void print_daemon(const struct term *t, const json_t *s)
 		field_text(s, "profile", "?"), since_format(started, age));
 	json_array_foreach(field(s, "listeners"), i, listener)
 		fprintf(t->file, "%s %s", i ? "," : ", listening on",
+			json_string_value(listener) ? json_string_value(listener) : "?");
+	json_array_foreach(field(s, "dnsListeners"), i, listener)
+		fprintf(t->file, "%s %s", i ? "," : ", for DNS on",
 			json_string_value(listener) ? json_string_value(listener) : "?");
 	fputc('\n', t->file);
 }
@@ -121,6 +128,34 @@ static void print_gates(const struct term *t, const json_t *s)
 		columns_add(&c, TONE_PLAIN, "%lld", field_int(gate, "generation", 0));
 		columns_add(&c, TONE_PLAIN, "%lld", field_int(gate, "connections", 0));
 		columns_add(&c, TONE_PLAIN, "%lld", field_int(gate, "acceptedTotal", 0));
+		columns_add(&c, restarts ? TONE_WARN : TONE_PLAIN, "%lld", restarts);
+	}
+	columns_print(&c, t, 0);
+	columns_done(&c);
+}
+
+static void print_dns(const struct term *t, const json_t *s)
+{
+	static const char *const titles[] = {"DNS",	   "PID",     "STATE",
+					     "GENERATION", "QUERIES", "RESTARTS"};
+	const json_t *process;
+	struct columns c;
+	size_t i;
+
+	if (!field_count(s, "dns"))
+		return;
+	fputc('\n', t->file);
+	columns_init(&c, titles, ARRAY_SIZE(titles), ARRAY_SIZE(titles));
+	json_array_foreach(field(s, "dns"), i, process)
+	{
+		const char *state = field_text(process, "state", "?");
+		long long restarts = field_int(process, "restarts", 0);
+
+		columns_add(&c, TONE_PLAIN, "%lld", field_int(process, "index", (long long)i));
+		columns_add(&c, TONE_PLAIN, "%lld", field_int(process, "pid", 0));
+		columns_add(&c, gate_tone(state), "%s", state);
+		columns_add(&c, TONE_PLAIN, "%lld", field_int(process, "generation", 0));
+		columns_add(&c, TONE_PLAIN, "%lld", field_int(process, "queriesTotal", 0));
 		columns_add(&c, restarts ? TONE_WARN : TONE_PLAIN, "%lld", restarts);
 	}
 	columns_print(&c, t, 0);
@@ -181,6 +216,7 @@ int status_run(struct cli *c, struct err *e)
 		print_netd(&c->out, a.json);
 		fputc('\n', c->out.file);
 		print_gates(&c->out, a.json);
+		print_dns(&c->out, a.json);
 	}
 	answer_done(&a);
 	return 0;

@@ -197,6 +197,17 @@ static char *fall_through_cell(const json_t *o, enum tone *ret_tone)
 	{                                    \
 		"REVISION", "revision", NULL \
 	}
+/* The secret is in no table. */
+static char *key_name_cell(const json_t *o, enum tone *ret_tone)
+{
+	return must_dup(field_text(o, "document.keyName", field_text(o, "name", "?")));
+}
+
+static char *algorithm_cell(const json_t *o, enum tone *ret_tone)
+{
+	return must_dup(field_text(o, "document.algorithm", "hmac-sha256"));
+}
+
 #define HOSTS                                 \
 	{                                     \
 		"HOSTS", "status.hosts", NULL \
@@ -235,6 +246,7 @@ static const struct kind_view views[] = {
 		{"RECORDS", NULL, records_cell}, USED_BY, AGE}},
 	{"zone-link", 1, {NAME, {"ZONE", NULL, zone_cell}, {"WHERE", NULL, router_cell},
 		{"FALL THROUGH", NULL, fall_through_cell}, AGE}},
+	{"tsig-key", 1, {NAME, {"KEY NAME", NULL, key_name_cell}, {"ALGORITHM", NULL, algorithm_cell}, USED_BY, AGE}},
 	{NULL, 0, {NAME, REVISION, AGE}},
 };
 /* clang-format on */

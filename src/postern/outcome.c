@@ -63,21 +63,31 @@ static void print_netd(FILE *f, const json_t *netd, bool also)
 			field_int(netd, "total", 0));
 }
 
+/* "gates 0, 1", "name server process 1"; *also: something stands before it, or now does. */
+static void print_indexes(FILE *f, const char *what, const char *plural, const json_t *indexes,
+			  bool *also)
+{
+	const json_t *index;
+	size_t i, n = json_array_size(indexes);
+
+	if (n)
+		fprintf(f, "%s %s%s", *also ? " and for" : ": waiting for", what,
+			n == 1 ? "" : plural);
+	json_array_foreach(indexes, i, index)
+		fprintf(f, "%s %" JSON_INTEGER_FORMAT, i ? "," : "", json_integer_value(index));
+	*also |= n > 0;
+}
+
 static void print_waiting(FILE *f, const json_t *op)
 {
-	const json_t *waiting = field(op, "waitingFor");
-	size_t i;
-	json_t *gate;
-
 	const json_t *netd = field(op, "waitingForNetd");
+	bool also = false;
 
 	fputs("not yet enforced", f);
-	if (json_array_size(waiting))
-		fprintf(f, ": waiting for gate%s", json_array_size(waiting) == 1 ? "" : "s");
-	json_array_foreach(waiting, i, gate)
-		fprintf(f, "%s %" JSON_INTEGER_FORMAT, i ? "," : "", json_integer_value(gate));
+	print_indexes(f, "gate", "s", field(op, "waitingFor"), &also);
+	print_indexes(f, "name server process", "es", field(op, "waitingForDns"), &also);
 	if (netd && !json_is_null(netd))
-		print_netd(f, netd, json_array_size(waiting) > 0);
+		print_netd(f, netd, also);
 	fprintf(f, "; see: postern operation %s --wait 30", field_text(op, "id", "ID"));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "postern/text.h"
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/err.h"
 
@@ -193,20 +194,5 @@ char *count_format(long long n, const char *noun, char dst[64])
 
 char *base64_encode(const void *data, size_t len)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *p = data;
-	char *out = must_alloc((len + 2) / 3 * 4 + 1), *w = out;
-
-	for (size_t i = 0; i < len; i += 3) {
-		size_t left = len - i;
-		uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			     (left > 2 ? p[i + 2] : 0);
-
-		*w++ = digits[v >> 18];
-		*w++ = digits[v >> 12 & 63];
-		*w++ = left > 1 ? digits[v >> 6 & 63] : '=';
-		*w++ = left > 2 ? digits[v & 63] : '=';
-	}
-	return out;
+	return base64_write(data, len, must_alloc(BASE64_TEXT(len)));
 }

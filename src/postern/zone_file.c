@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* What the system makes of a zone's SOA, as it is served. */
-#define SOA_REFRESH 3600
-#define SOA_RETRY   600
+#define SOA_REFRESH 60
+#define SOA_RETRY   30
 #define SOA_EXPIRE  604800
 
 /* --- reading ---------------------------------------------------------------------------------------------- */

@@ -28,6 +28,9 @@
   X(forward_answers_total,      COUNTER, "answers of forwarders that were given on")                                         \
   X(forward_failures_total,     COUNTER, "questions that no forwarder answered")                                             \
   X(forward_rejected_total,     COUNTER, "messages from forwarders that did not match what was asked")                       \
+  X(forward_malformed_total,    COUNTER, "answers of forwarders that were malformed or of no use")                           \
+  X(forward_merged_total,       COUNTER, "queries that waited for a question that was asked already")                        \
+  X(forward_tcp_total,          COUNTER, "questions asked by TCP")                                                           \
   X(forward_pending,            GAUGE,   "questions that wait for a forwarder")                                              \
   X(transfers_total,            COUNTER, "zones transferred")                                                                \
   X(transfers_refused_total,    COUNTER, "transfers refused")                                                                \

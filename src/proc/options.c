@@ -56,8 +56,8 @@ const struct option_row option_table[] = {
 	 "server that is asked for names that are not ours, for networks that name no servers of their own; default: "
 	 "none, such names are refused"},
 	{"dns", "N", "0", option_set_number, F(dns), 0, DNS_MAX, 0,
-	 "name server processes; 0: one per core that the daemon may use. There are none without both --dns-listen and "
-	 "networks"},
+	 "name server processes; 0: one per core that the daemon may use. There are none where there are neither "
+	 "networks nor --dns-listen"},
 	{"dns-rate", "N", "100", option_set_number, F(dns_rate), 0, 1000000, 0,
 	 "answers a second that are alike, to a /24 or /56 of the internet without a cookie; 0: not limited"},
 	{"networks", "on|off", "on", option_set_choice, F(networks), 0, 0, 0,

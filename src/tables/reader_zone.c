@@ -30,14 +30,16 @@ int tables_get_link(struct tables_snapshot *s, uint32_t router, const uint8_t *d
 	MDB_val key = tables_val(bytes, link_key_encode(router, domain, len, bytes)), v;
 	int r = tables_record_get(s, TABLE_VIEW, &key, &v);
 
-	struct link_record record;
+	struct link_entry first;
+	size_t n;
 
 	if (r == 0)
-		r = link_record_decode(&key, &v, &record);
+		r = link_record_decode(&key, &v, &n);
 	if (r < 0)
 		return r;
-	*ret_zone = record.zone ? record.zone : record.name_zone;
-	*ret_flags = record.flags;
+	first = link_record_entry(&v, 0);
+	*ret_zone = first.zone;
+	*ret_flags = first.flags;
 	return 0;
 }
 
@@ -71,14 +73,15 @@ static int link_each(MDB_cursor *cursor, uint32_t router, tables_link_fn *cb, vo
 
 	for (; rc == 0 && r == 0; rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT)) {
 		const uint8_t *k = key.mv_data;
-		struct link_record record;
+		struct link_entry first;
+		size_t n;
 
 		if (key.mv_size < 4 || load_u32(k) != router)
 			return 0;
-		if (link_record_decode(&key, &v, &record) < 0)
+		if (link_record_decode(&key, &v, &n) < 0)
 			return -ERR_UNAVAILABLE;
-		r = cb(k + 4, key.mv_size - 4, record.zone ? record.zone : record.name_zone,
-		       record.flags, arg);
+		first = link_record_entry(&v, 0);
+		r = cb(k + 4, key.mv_size - 4, first.zone, first.flags, arg);
 		if (r != 0)
 			return r;
 	}

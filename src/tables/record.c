@@ -126,8 +126,6 @@ static uint64_t record_check(enum table table, const MDB_val *v)
 	if (table == TABLE_NAME || table == TABLE_RANGES || table == TABLE_ZONE ||
 	    table == TABLE_ZONE_KEY)
 		at = 8;
-	else if (table == TABLE_VIEW)
-		at = 16;
 	else if (table == TABLE_ENDPOINT)
 		at = 24;
 	else if (table == TABLE_CLUSTER || table == TABLE_NETWORK || table == TABLE_VIEW_CONFIG)

@@ -3,11 +3,12 @@
  * The records of views, host byte order, nothing aligned:
  *
  *	link    key     0 u32 id of the router   4 domain in wire form, folded
- *	        value   0 u32 zone id   4 u32 flags   8 u32 id of the zone of a name   12 u32 id of its owner
- *	                16 u64 check of the key and of 0..15
+ *	        value   0 u64 check of the key and of all behind
+ *	                8 zones, the one that is asked first: u32 zone id, u32 flags, u32 rank, u32 id of the owner; ..
  *
  *	linked  key     0 u32 id of the router   4 u32 id of the owner
- *	        value   0 u64 check of the key and of all behind   8 items: u8 1: of a name, u8 length, domain in wire form, folded; ..
+ *	        value   0 u64 check of the key and of all behind
+ *	                8 u8 rank, u8 length, domain in wire form, folded; ..
  *
  *	view    0 "PVC1"   4 u32 length of the whole   8 u32 id of the router, as the key   12 u32 flags
  *	config 16 u8 how many label counts   17 u8 servers   18 u16 forwards
@@ -29,6 +30,7 @@
 #define SERVER_BYTES	    19
 #define CHECK_BYTES	    8
 #define LINKED_HEADER_BYTES 2
+#define ENTRY_BYTES	    16
 
 /* --- links ---------------------------------------------------------------------------------------------------- */
 
@@ -51,58 +53,86 @@ static bool domain_is_good(const uint8_t *p, size_t len)
 	return true;
 }
 
-static uint64_t link_check(const MDB_val *key, const uint8_t *record)
+int link_entry_cmp(const void *a, const void *b)
 {
-	return XXH3_64bits_withSeed(key->mv_data, key->mv_size, XXH3_64bits(record, 16));
+	const struct link_entry *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return (x->owner > y->owner) - (x->owner < y->owner);
 }
 
-void link_record_encode(const MDB_val *key, const struct link_record *record,
-			uint8_t dst[LINK_RECORD_BYTES])
+size_t link_record_size(size_t n)
 {
-	save_u32(dst, record->zone);
-	save_u32(dst + 4, record->flags);
-	save_u32(dst + 8, record->name_zone);
-	save_u32(dst + 12, record->owner);
-	save_u64(dst + 16, link_check(key, dst));
+	return CHECK_BYTES + n * ENTRY_BYTES;
 }
 
-int link_record_decode(const MDB_val *key, const MDB_val *v, struct link_record *ret_record)
+static uint64_t link_check(const MDB_val *key, const uint8_t *record, size_t len)
 {
-	const uint8_t *p = v->mv_data;
+	return XXH3_64bits_withSeed(key->mv_data, key->mv_size,
+				    XXH3_64bits(record + CHECK_BYTES, len - CHECK_BYTES));
+}
 
-	if (v->mv_size != LINK_RECORD_BYTES || key->mv_size < 5 || key->mv_size > LINK_KEY_MAX ||
-	    load_u64(p + 16) != link_check(key, p))
+void link_record_encode(const MDB_val *key, const struct link_entry *entries, size_t n,
+			uint8_t *dst)
+{
+	uint8_t *p = dst + CHECK_BYTES;
+
+	for (size_t i = 0; i < n; i++, p += ENTRY_BYTES) {
+		save_u32(p, entries[i].zone);
+		save_u32(p + 4, entries[i].flags);
+		save_u32(p + 8, entries[i].rank);
+		save_u32(p + 12, entries[i].owner);
+	}
+	save_u64(dst, link_check(key, dst, link_record_size(n)));
+}
+
+struct link_entry link_record_entry(const MDB_val *v, size_t i)
+{
+	const uint8_t *p = (const uint8_t *)v->mv_data + CHECK_BYTES + i * ENTRY_BYTES;
+
+	return (struct link_entry){.zone = load_u32(p),
+				   .flags = load_u32(p + 4),
+				   .rank = load_u32(p + 8),
+				   .owner = load_u32(p + 12)};
+}
+
+int link_record_decode(const MDB_val *key, const MDB_val *v, size_t *ret_n)
+{
+	if (v->mv_size < link_record_size(1) || (v->mv_size - CHECK_BYTES) % ENTRY_BYTES != 0 ||
+	    key->mv_size < 5 || key->mv_size > LINK_KEY_MAX ||
+	    load_u64(v->mv_data) != link_check(key, v->mv_data, v->mv_size))
 		return -ERR_UNAVAILABLE;
-	*ret_record = (struct link_record){.zone = load_u32(p),
-					   .flags = load_u32(p + 4),
-					   .name_zone = load_u32(p + 8),
-					   .owner = load_u32(p + 12)};
+	*ret_n = (v->mv_size - CHECK_BYTES) / ENTRY_BYTES;
 	return 0;
 }
 
 int link_record_check(const MDB_val *key, const MDB_val *v)
 {
 	const uint8_t *k = key->mv_data;
-	struct link_record record;
-	int r = link_record_decode(key, v, &record);
+	struct link_entry before, entry;
+	size_t n = 0;
+	int r = link_record_decode(key, v, &n);
 
 	if (r < 0)
 		return r;
-	if (!domain_is_good(k + 4, key->mv_size - 4) ||
-	    (record.flags & ~VIEW_LINK_FALL_THROUGH) != 0 || record.zone >= ZONE_NAME_FIRST ||
-	    (record.name_zone != 0 && record.name_zone < ZONE_NAME_FIRST))
-		return -ERR_UNAVAILABLE;
-	return 0;
+	for (size_t i = 0; i < n; i++, before = entry) {
+		entry = link_record_entry(v, i);
+		if ((entry.flags & ~VIEW_LINK_FALL_THROUGH) != 0 || entry.rank > VIEW_RANK_LAST ||
+		    (i > 0 && link_entry_cmp(&before, &entry) >= 0))
+			return -ERR_UNAVAILABLE;
+	}
+	return domain_is_good(k + 4, key->mv_size - 4) ? 0 : -ERR_UNAVAILABLE;
 }
 
 /* --- what an owner has linked ----------------------------------------------------------------------------------- */
 
-void linked_item_make(const uint8_t *domain, bool is_name, struct linked_item *ret_item)
+void linked_item_make(const uint8_t *domain, uint32_t rank, struct linked_item *ret_item)
 {
 	const size_t len = dname_size(domain, DNAME_MAX);
 
-	assert(len > 0);
-	*ret_item = (struct linked_item){.is_name = is_name, .len = (uint8_t)len};
+	assert(len > 0 && rank <= VIEW_RANK_LAST);
+	*ret_item = (struct linked_item){.rank = (uint8_t)rank, .len = (uint8_t)len};
 	memcpy(ret_item->domain, domain, len);
 	dname_fold(ret_item->domain, len);
 }
@@ -110,7 +140,7 @@ void linked_item_make(const uint8_t *domain, bool is_name, struct linked_item *r
 int linked_item_cmp(const void *a, const void *b)
 {
 	const struct linked_item *x = a, *y = b;
-	int r = x->is_name - y->is_name;
+	int r = x->rank - y->rank;
 
 	if (r == 0)
 		r = x->len - y->len;
@@ -144,7 +174,7 @@ void linked_record_encode(const MDB_val *key, const struct linked_item *items, s
 	uint8_t *p = dst + CHECK_BYTES;
 
 	for (size_t i = 0; i < n; i++) {
-		*p++ = items[i].is_name;
+		*p++ = items[i].rank;
 		*p++ = items[i].len;
 		memcpy(p, items[i].domain, items[i].len);
 		p += items[i].len;
@@ -161,7 +191,7 @@ bool linked_record_next(const MDB_val *v, size_t *at, struct linked_item *ret_it
 	if (v->mv_size < *at + LINKED_HEADER_BYTES)
 		return false;
 	p += *at;
-	if (p[0] > 1 || p[1] > v->mv_size - *at - LINKED_HEADER_BYTES ||
+	if (p[0] > VIEW_RANK_LAST || p[1] > v->mv_size - *at - LINKED_HEADER_BYTES ||
 	    !domain_is_good(p + LINKED_HEADER_BYTES, p[1]))
 		return false;
 	linked_item_make(p + LINKED_HEADER_BYTES, p[0], ret_item);

@@ -5,33 +5,36 @@
 #include "tables/tables_int.h"
 #include "tables/zone.h"
 
-#define LINK_KEY_MAX	  (4 + DNAME_MAX)
-#define LINK_RECORD_BYTES 24
-#define LINKED_KEY_BYTES  8
-#define VIEW_DEPTHS	  128 /* 0 labels, the root, to DNAME_LABELS */
+#define LINK_KEY_MAX	 (4 + DNAME_MAX)
+#define LINKED_KEY_BYTES 8
+#define VIEW_DEPTHS	 128 /* 0 labels, the root, to DNAME_LABELS */
 
 /* domain folded. Returns the length. */
 size_t link_key_encode(uint32_t router, const uint8_t *domain, size_t len,
 		       uint8_t dst[LINK_KEY_MAX]);
-/* The zone is asked, the other one only where there is none. 0: none. */
-struct link_record {
+/* A zone under a domain of a view. */
+struct link_entry {
 	uint32_t zone, flags;
-	uint32_t name_zone, owner; /* of the name */
+	uint32_t rank, owner; /* the lowest rank is asked, of equal ones the lowest owner */
 };
-void link_record_encode(const MDB_val *key, const struct link_record *record,
-			uint8_t dst[LINK_RECORD_BYTES]);
-int link_record_decode(const MDB_val *key, const MDB_val *v, struct link_record *ret_record)
-	_must_check_;
+size_t link_record_size(size_t n);
+/* Entries by link_entry_cmp(), none twice, at least one. */
+void link_record_encode(const MDB_val *key, const struct link_entry *entries, size_t n,
+			uint8_t *dst);
+/* *ret_n of them, to be read with link_record_entry(). */
+int link_record_decode(const MDB_val *key, const MDB_val *v, size_t *ret_n) _must_check_;
+struct link_entry link_record_entry(const MDB_val *v, size_t i);
+int link_entry_cmp(const void *a, const void *b);
 /* The key as well. */
 int link_record_check(const MDB_val *key, const MDB_val *v) _must_check_;
 
-/* A domain under which an owner has something in a view. */
+/* A domain under which an owner has something in a view, and with which rank. */
 struct linked_item {
-	bool is_name;
+	uint8_t rank;
 	uint8_t len;
 	uint8_t domain[DNAME_MAX]; /* folded */
 };
-void linked_item_make(const uint8_t *domain, bool is_name, struct linked_item *ret_item);
+void linked_item_make(const uint8_t *domain, uint32_t rank, struct linked_item *ret_item);
 int linked_item_cmp(const void *a, const void *b);
 void linked_key_encode(uint32_t router, uint32_t owner, uint8_t dst[LINKED_KEY_BYTES]);
 size_t linked_record_size(const struct linked_item *items, size_t n);

@@ -134,28 +134,43 @@ int tables_put_view(struct tables *t, const struct view_config *v, bool *ret_cha
 /* --- one link --------------------------------------------------------------------------------------------------- */
 
 struct link {
+	uint32_t router;
 	uint8_t domain[DNAME_MAX];
 	size_t len;
 	uint8_t key_bytes[LINK_KEY_MAX];
 	MDB_val key;
-	struct link_record record; /* as it is; zero if there is none */
 	bool is_there;
+	struct link_entry *entries; /* as they are, and room for one more */
+	size_t n;
 };
 
-/* What there is under the domain. A record that cannot be read is written anew. */
-static void link_get(struct link *l, struct tables *t, uint32_t router, const uint8_t *domain)
+static void link_done(struct link *l)
+{
+	free(l->entries);
+}
+
+/* What there is under the domain. A record that cannot be read is written anew. link_done() also after a failure. */
+static int link_get(struct link *l, struct tables *t, uint32_t router, const uint8_t *domain,
+		    struct err *e)
 {
 	MDB_val v;
 
 	memset(l, 0, sizeof(*l));
+	l->router = router;
 	l->len = dname_size(domain, DNAME_MAX);
 	assert(t->write && l->len > 0);
 	memcpy(l->domain, domain, l->len);
 	dname_fold(l->domain, l->len);
 	l->key = tables_val(l->key_bytes, link_key_encode(router, l->domain, l->len, l->key_bytes));
 	l->is_there = mdb_get(t->write, t->dbi[TABLE_VIEW], &l->key, &v) == 0;
-	if (l->is_there && link_record_decode(&l->key, &v, &l->record) < 0)
-		memset(&l->record, 0, sizeof(l->record));
+	if (l->is_there && link_record_decode(&l->key, &v, &l->n) < 0)
+		l->n = 0;
+	l->entries = calloc(l->n + 1, sizeof(*l->entries));
+	if (!l->entries)
+		return no_memory(e);
+	for (size_t i = 0; i < l->n; i++)
+		l->entries[i] = link_record_entry(&v, i);
+	return 0;
 }
 
 /* A domain of so many labels came (1) or went (-1). */
@@ -177,90 +192,93 @@ static int depth_count(struct tables *t, uint32_t router, unsigned labels, int b
 	return r;
 }
 
+static int link_write(struct link *l, struct tables *t, struct err *e)
+{
+	_cleanup_free_ uint8_t *bytes = malloc(link_record_size(l->n));
+	MDB_val v = tables_val(bytes, link_record_size(l->n));
+	int r;
+
+	if (!bytes)
+		return no_memory(e);
+	link_record_encode(&l->key, l->entries, l->n, bytes);
+	r = tables_record_put(t, TABLE_VIEW, &l->key, &v, e);
+	return r < 0 || l->is_there ? r : depth_count(t, l->router, dname_labels(l->domain), 1, e);
+}
+
+static int link_delete(struct link *l, struct tables *t, struct err *e)
+{
+	int r = l->is_there ? tables_record_delete(t, TABLE_VIEW, &l->key, e) : 0;
+
+	return r < 0 || !l->is_there ? r
+				     : depth_count(t, l->router, dname_labels(l->domain), -1, e);
+}
+
+static struct link_entry *link_find(const struct link *l, uint32_t rank, uint32_t owner)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->entries[i].rank == rank && l->entries[i].owner == owner)
+			return &l->entries[i];
+	}
+	return NULL;
+}
+
 /* *ret_changed is set, never cleared. */
-static int link_put(const struct link *l, struct tables *t, const struct link_record *want,
+static int link_set(struct link *l, struct tables *t, const struct link_entry *want,
 		    bool *ret_changed, struct err *e)
 {
-	uint8_t bytes[LINK_RECORD_BYTES];
-	MDB_val key = l->key, v = tables_val(bytes, sizeof(bytes));
-	int r;
+	struct link_entry *at = link_find(l, want->rank, want->owner);
 
-	if (l->is_there && memcmp(&l->record, want, sizeof(*want)) == 0)
+	assert((want->flags & ~VIEW_LINK_FALL_THROUGH) == 0 && want->rank <= VIEW_RANK_LAST);
+	if (at && memcmp(at, want, sizeof(*want)) == 0)
 		return 0;
-	link_record_encode(&key, want, bytes);
-	r = tables_record_put(t, TABLE_VIEW, &key, &v, e);
-	if (r == 0 && !l->is_there)
-		r = depth_count(t, load_u32(l->key_bytes), dname_labels(l->domain), 1, e);
-	if (r == 0)
-		*ret_changed = true;
-	return r;
-}
-
-static int link_delete(const struct link *l, struct tables *t, bool *ret_changed, struct err *e)
-{
-	MDB_val key = l->key;
-	int r;
-
-	if (!l->is_there)
-		return 0;
-	r = tables_record_delete(t, TABLE_VIEW, &key, e);
-	if (r == 0)
-		r = depth_count(t, load_u32(l->key_bytes), dname_labels(l->domain), -1, e);
-	if (r == 0)
-		*ret_changed = true;
-	return r;
-}
-
-static bool is_name_zone(uint32_t zone)
-{
-	return zone >= ZONE_NAME_FIRST;
-}
-
-static int link_put_zone(struct tables *t, uint32_t router, uint32_t owner,
-			 const struct view_link *link, bool *ret_changed, struct err *e)
-{
-	struct link_record want;
-	struct link l;
-
-	assert((link->flags & ~VIEW_LINK_FALL_THROUGH) == 0);
-	link_get(&l, t, router, link->domain);
-	want = l.record;
-	if (is_name_zone(link->zone)) {
-		assert(link->flags == 0);
-		want.name_zone = link->zone;
-		want.owner = owner;
-	} else {
-		want.zone = link->zone;
-		want.flags = link->flags;
-	}
-	return link_put(&l, t, &want, ret_changed, e);
+	if (!at)
+		at = &l->entries[l->n++];
+	*at = *want;
+	qsort(l->entries, l->n, sizeof(*l->entries), link_entry_cmp);
+	*ret_changed = true;
+	return link_write(l, t, e);
 }
 
 int tables_put_link(struct tables *t, uint32_t router, const uint8_t *domain, uint32_t zone,
 		    uint32_t flags, bool *ret_changed, struct err *e)
 {
-	const struct view_link link = {.domain = domain, .zone = zone, .flags = flags};
+	const struct link_entry want = {.zone = zone, .flags = flags};
+	struct link l;
+	int r = link_get(&l, t, router, domain, e);
 
 	*ret_changed = false;
-	return link_put_zone(t, router, 0, &link, ret_changed, e);
+	if (r == 0)
+		r = link_set(&l, t, &want, ret_changed, e);
+	link_done(&l);
+	return r;
 }
 
 int tables_delete_link(struct tables *t, uint32_t router, const uint8_t *domain, bool *ret_changed,
 		       struct err *e)
 {
 	struct link l;
+	int r = link_get(&l, t, router, domain, e);
 
-	*ret_changed = false;
-	link_get(&l, t, router, domain);
-	return link_delete(&l, t, ret_changed, e);
+	*ret_changed = l.is_there;
+	if (r == 0)
+		r = link_delete(&l, t, e);
+	link_done(&l);
+	return r;
 }
 
-uint32_t tables_find_name_zone(struct tables *t, uint32_t router, const uint8_t *domain)
+int tables_find_link(struct tables *t, uint32_t router, uint32_t owner,
+		     const struct view_link *link, uint32_t *ret_zone, struct err *e)
 {
+	const struct link_entry *at;
 	struct link l;
+	int r = link_get(&l, t, router, link->domain, e);
 
-	link_get(&l, t, router, domain);
-	return l.record.name_zone;
+	if (r == 0) {
+		at = link_find(&l, link->rank, owner);
+		*ret_zone = at ? at->zone : 0;
+	}
+	link_done(&l);
+	return r;
 }
 
 /* --- what an owner has linked ----------------------------------------------------------------------------------- */
@@ -273,28 +291,39 @@ struct linking {
 	struct err *e;
 };
 
-/* The owner's zone is no longer seen under this domain. What another owner has there meanwhile stays. */
+static int link_put(const struct linking *w, const struct view_link *link)
+{
+	const struct link_entry want = {
+		.zone = link->zone, .flags = link->flags, .rank = link->rank, .owner = w->owner};
+	struct link l;
+	int r = link_get(&l, w->t, w->router, link->domain, w->e);
+
+	if (r == 0)
+		r = link_set(&l, w->t, &want, w->changed, w->e);
+	link_done(&l);
+	return r;
+}
+
+/* The owner has this no more. What others have under the same domain stays. */
 static int link_lose(const struct linking *w, const struct linked_item *item)
 {
-	struct link_record want;
+	struct link_entry *at;
 	struct link l;
-	uint32_t gone = 0;
-	int r;
+	uint32_t zone = 0;
+	int r = link_get(&l, w->t, w->router, item->domain, w->e);
 
-	link_get(&l, w->t, w->router, item->domain);
-	want = l.record;
-	if (item->is_name && want.owner == w->owner) {
-		gone = want.name_zone;
-		want.name_zone = want.owner = 0;
-	} else if (!item->is_name && want.zone == w->owner) {
-		want.zone = want.flags = 0;
+	at = r == 0 ? link_find(&l, item->rank, w->owner) : NULL;
+	if (at) {
+		zone = at->zone;
+		*at = l.entries[--l.n];
+		if (l.n > 1)
+			qsort(l.entries, l.n, sizeof(*l.entries), link_entry_cmp);
+		*w->changed = true;
+		r = l.n > 0 ? link_write(&l, w->t, w->e) : link_delete(&l, w->t, w->e);
 	}
-	if (want.zone == 0 && want.name_zone == 0)
-		r = link_delete(&l, w->t, w->changed, w->e);
-	else
-		r = link_put(&l, w->t, &want, w->changed, w->e);
-	if (r == 0 && gone && w->router != VIEW_TOLD)
-		r = tables_delete_zone(w->t, gone, w->e);
+	if (r == 0 && zone >= ZONE_NAME_FIRST)
+		r = tables_delete_zone(w->t, zone, w->e);
+	link_done(&l);
 	return r;
 }
 
@@ -368,9 +397,8 @@ int tables_put_links(struct tables *t, uint32_t router, uint32_t owner,
 	if (!items)
 		return no_memory(e);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		assert(is_name_zone(links[i].zone) || links[i].zone == owner);
-		linked_item_make(links[i].domain, is_name_zone(links[i].zone), &items[i]);
-		r = link_put_zone(t, router, owner, &links[i], ret_changed, e);
+		linked_item_make(links[i].domain, links[i].rank, &items[i]);
+		r = link_put(&w, &links[i]);
 	}
 	if (n > 1)
 		qsort(items, n, sizeof(*items), linked_item_cmp);
@@ -385,16 +413,20 @@ static int name_zones_delete(struct tables *t, MDB_cursor *cursor, uint32_t rout
 	int r = 0, rc = mdb_cursor_get(cursor, &key, &v, MDB_SET_RANGE);
 
 	for (; rc == 0 && r == 0; rc = mdb_cursor_get(cursor, &key, &v, MDB_NEXT)) {
-		struct link_record record;
+		size_t n = 0;
 
 		if (key.mv_size < sizeof(router) || load_u32(key.mv_data) != router)
 			return 0;
-		if (link_record_decode(&key, &v, &record) == 0 && record.name_zone)
-			r = tables_delete_zone(t, record.name_zone, e);
-		if (r < 0)
-			return r;
+		if (link_record_decode(&key, &v, &n) < 0)
+			continue;
+		for (size_t i = 0; i < n && r == 0; i++) {
+			const struct link_entry entry = link_record_entry(&v, i);
+
+			if (entry.zone >= ZONE_NAME_FIRST)
+				r = tables_delete_zone(t, entry.zone, e);
+		}
 	}
-	return rc == MDB_NOTFOUND ? 0 : tables_fail(e, rc, "read the tables");
+	return r < 0 || rc == 0 || rc == MDB_NOTFOUND ? r : tables_fail(e, rc, "read the tables");
 }
 
 int tables_delete_view(struct tables *t, uint32_t router, struct err *e)

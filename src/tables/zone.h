@@ -40,6 +40,7 @@
 
 #include "tables/tables.h"
 #include "wire/rdata.h"
+#include "wire/tsig.h"
 
 #define ZONE_HEADER_BYTES  64
 #define ZONE_KEY_BYTES	   16
@@ -148,9 +149,17 @@ bool zone_rrset_next(const struct zone_rrset *set, size_t *at, struct zone_rdata
 #define VIEW_TOLD UINT32_MAX
 
 /*
- * Under a domain a view has at most one zone whose id is that of a declared object, which may be in many views, and one of this view's own, in
- * which a name of a cluster is. The former is the one that is asked. Ids from ZONE_NAME_FIRST on are those of the latter.
+ * A domain may be linked to several zones in a view. The one of the lowest rank is asked, of equal ranks that of the owner with the lowest id:
+ * what somebody declares hides what is made for a cluster, and the public names of clusters hide the private names of others.
  */
+enum view_rank {
+	VIEW_RANK_ZONE, /* the same in every view: a declared zone, or the system's of a cluster */
+	VIEW_RANK_NAME, /* of this view: a public name of a cluster */
+	VIEW_RANK_PRIVATE_NAME, /* and its private name */
+	VIEW_RANK_LAST = VIEW_RANK_PRIVATE_NAME
+};
+
+/* Ids of zones that are of one view, and go when their link goes. Others are ids of declared objects. */
 #define ZONE_NAME_FIRST 0x80000000u
 #define ZONE_NAME_LAST	0xfffffffeu
 /* In VIEW_TOLD, where zones are of no use. */
@@ -190,11 +199,8 @@ static inline bool view_has_depth(const struct view_config *c, unsigned labels)
 
 /* --- keys, RFC 8945 ------------------------------------------------------------------------------------------ */
 
-#define TSIG_SECRET_MAX	  64
 #define ZONE_KEY_TRANSFER 1u
 #define ZONE_KEY_UPDATE	  2u
-
-enum tsig_algorithm { TSIG_HMAC_SHA256, TSIG_HMAC_SHA384, TSIG_HMAC_SHA512, TSIG_ALGORITHM_COUNT };
 
 /* What the bearer of a key may do with one zone. Table "zone_key", by zone id and key name. */
 struct zone_key {
@@ -246,28 +252,30 @@ int tables_put_zone(struct tables *t, const struct zone_source *src, bool *ret_c
 /* And its keys. Absent is fine. */
 int tables_delete_zone(struct tables *t, uint32_t id, struct err *e) _must_check_;
 /*
- * Link and unlink one zone; domain is folded here. The label counts of the view follow. An
- * absent link is deleted without complaint. *ret_changed as above.
+ * Link and unlink one zone that nobody owns, of rank VIEW_RANK_ZONE; domain is folded here. The label counts of the view follow. Unlinking
+ * takes all away that is linked under the domain; nothing is fine. *ret_changed as above.
  */
 int tables_put_link(struct tables *t, uint32_t router, const uint8_t *domain, uint32_t zone,
 		    uint32_t flags, bool *ret_changed, struct err *e) _must_check_;
 int tables_delete_link(struct tables *t, uint32_t router, const uint8_t *domain, bool *ret_changed,
 		       struct err *e) _must_check_;
-/* What the owner has linked in a view; domain in wire form. */
+/* What an owner has linked in a view. */
 struct view_link {
-	const uint8_t *domain;
-	uint32_t zone; /* the owner's id, or that of a name's zone */
+	const uint8_t *domain; /* wire form, any case */
+	uint32_t zone;
 	uint32_t flags;
+	enum view_rank rank;
 };
 /*
- * The links of this owner in this view are now exactly these n. A name's zone that it has linked no more is deleted; a declared one is left to
- * others. What another owner has under the same domain stays, so that a name may move from one to another in any order.
+ * The links of this owner in this view are now exactly these n. The zone of one that goes is deleted if it was of this view (ZONE_NAME_FIRST).
+ * What other owners have under the same domains stays, so that a name may move from one to another in any order.
  */
 int tables_put_links(struct tables *t, uint32_t router, uint32_t owner,
 		     const struct view_link *links, size_t n, bool *ret_changed, struct err *e)
 	_must_check_;
-/* The zone of the name under this domain of the view, asked or not. 0: none. */
-uint32_t tables_find_name_zone(struct tables *t, uint32_t router, const uint8_t *domain);
+/* The zone to which the owner has linked that domain with that rank, asked or not. 0: none. */
+int tables_find_link(struct tables *t, uint32_t router, uint32_t owner,
+		     const struct view_link *link, uint32_t *ret_zone, struct err *e) _must_check_;
 /* An id that no zone has; it is taken when a zone is put under it. */
 int tables_new_name_zone(struct tables *t, uint32_t *ret_id, struct err *e) _must_check_;
 int tables_delete_name_zones(struct tables *t, struct err *e) _must_check_; /* all of them */

@@ -11,11 +11,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define PROBES_MAX  32 /* more, and another key is tried */
-#define KEYS_MAX    16 /* that failed, and the slots are doubled */
+#define PROBES_MAX 32 /* more, and another key is tried */
+#define KEYS_MAX   16 /* that failed, and the slots are doubled */
 
-#define SOA_REFRESH 3600
-#define SOA_RETRY   600
+/* Secondaries are not told of changes: they ask often. */
+#define SOA_REFRESH 60
+#define SOA_RETRY   30
 #define SOA_EXPIRE  604800
 
 /* A set with its name relative to the apex, folded. */

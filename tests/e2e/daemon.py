@@ -144,7 +144,7 @@ class Posternd:
             a += ["--listen", l]
         if self.separate_users:
             for option, uid in (("--user-control", "2147480001"), ("--user-gate", "2147480002"),
-                                ("--user-netd", "2147480003")):
+                                ("--user-netd", "2147480003"), ("--user-dns", "2147480004")):
                 a += [] if option in self.options else [option, uid]
         else:
             a += ["--no-separate-users", "--sandbox", "best-effort"]
@@ -169,11 +169,11 @@ class Posternd:
         return self
 
     def is_up(self):
-        """Control answers and every gate enforces what control holds."""
+        """Control answers, and every gate and name server process enforces what control holds."""
         with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
             s = self.status(timeout=5)
             return s["store"] == "ok" and len(s["gates"]) == self.gates and all(
-                g["state"] == "up" and g["generation"] == s["generation"] for g in s["gates"]) and s
+                g["state"] == "up" and g["generation"] == s["generation"] for g in s["gates"] + s["dns"]) and s
         return None
 
     def stop(self):
@@ -218,8 +218,8 @@ class Posternd:
         return ""
 
     def children(self):
-        """Process ids by role: {"control": [..], "gate": [..]}"""
-        found = {"control": [], "gate": []}
+        """Process ids by role: {"control": [..], "gate": [..], "dns": [..]}"""
+        found = {"control": [], "gate": [], "dns": []}
         for entry in os.listdir("/proc"):
             if not entry.isdigit():
                 continue

@@ -274,6 +274,17 @@ def test_apply_not_yet_enforced_exits_8(cli, api, tmp_path, output):
         assert json.loads(r.stdout)["operation"]["waitingFor"] == [1]
 
 
+@pytest.mark.parametrize("gates, dns, text", [
+    ([], [1], "not yet enforced: waiting for name server process 1; see:"),
+    ([0], [0, 1], "not yet enforced: waiting for gate 0 and for name server processes 0, 1; see:"),
+])
+def test_apply_that_name_servers_do_not_answer_by_exits_8(cli, api, tmp_path, gates, dns, text):
+    op = operation(status="in-progress", enforcedMs=None, waitingFor=gates, waitingForDns=dns)
+    api.on("POST", "/v1/apply", result({"name": "prod", "action": "update"}, op=op), 202)
+    r = cli("apply", "-f", write(tmp_path, "p.json", DOCUMENT))
+    assert r.returncode == 8 and text in r.stdout
+
+
 @pytest.mark.parametrize("waiting, netd, text", [
     ([], {"state": "behind", "reason": ""}, "not yet enforced: waiting for netd, which is behind; see:"),
     ([], {"state": "behind", "reason": "", "done": 3, "total": 40}, "netd, which is behind (3 of 40 routers done); see:"),
@@ -520,9 +531,9 @@ def as_root_apart(script, *words, api):
                           env={"PATH": os.environ["PATH"], "POSTERN_SOCKET": api.path})
 
 
-def lay_host(api, namespace="/run/netns/postern.host.web"):
+def lay_host(api, namespace="/run/netns/postern.host.web", resolvers=("10.0.1.2", "fd00::2")):
     host = thing("host", "web", subnet="a")
-    host["status"] = {"namespace": namespace} if namespace else {}
+    host["status"] = {"namespace": namespace, "resolvers": list(resolvers)} if namespace else {}
     api.on("GET", "/v1/hosts/web", host)
     api.on("GET", "/v1/hosts/web/names", {"host": "web", "names": [
         {"name": "prod.example.org", "addresses": ["10.0.1.7", "fd00::7"]},
@@ -537,7 +548,7 @@ def test_exec_runs_where_the_host_is_with_its_names_and_its_status(api):
     lay_host(api)
     before = open("/etc/hosts").read()
     r = as_root_apart("ip netns add postern.host.web && ip -n postern.host.web addr add 10.77.0.1 dev lo && "
-                      '"$@"; s=$?; cat /etc/hosts >&2; ls /tmp/.postern-hosts-* >&2; exit $s',
+                      '"$@"; s=$?; cat /etc/hosts >&2; ls /tmp/.postern-exec-* >&2; exit $s',
                       "exec", "web", "--", "sh", "-c",
                       "ip -o addr | grep -c 10.77.0.1; cat /etc/hosts; echo \"$1\"; exit 7", "-",
                       "--help", api=api)
@@ -550,6 +561,30 @@ def test_exec_runs_where_the_host_is_with_its_names_and_its_status(api):
     assert all(line in lines for line in local)
     assert r.stderr.startswith(before) and "prod.example.org" not in r.stderr  # nobody else sees them
     assert "No such file" in r.stderr  # and nothing is left
+
+
+@needs_root
+def test_exec_asks_the_resolver_of_the_network_and_nobody_else(api):
+    lay_host(api)
+    before = {path: open(path).read() for path in ("/etc/resolv.conf", "/etc/nsswitch.conf")}
+    show = ["sh", "-c", "cat /etc/resolv.conf; grep hosts: /etc/nsswitch.conf"]
+    make = "ip netns add postern.host.web && "
+    r = as_root_apart(make + '"$@"; cat /etc/resolv.conf /etc/nsswitch.conf >&2', "exec", "web", "--", *show, api=api)
+    assert r.stdout == "nameserver 10.0.1.2\nnameserver fd00::2\nhosts: files dns\n"
+    assert r.stderr == "".join(before.values())
+    # systemd-resolved's file is behind a link; nscd's socket.
+    link = "mkdir -p /run/nscd && touch /run/nscd/socket && mount -t tmpfs t /mnt && cp /etc/*.conf /etc/passwd /etc/hosts /mnt && " \
+           "mount --bind /mnt /etc && mv /etc/resolv.conf /etc/there && ln -s there /etc/resolv.conf && "
+    r = as_root_apart(make + link + '"$@"; cat /etc/there >&2', "exec", "web", "--", "sh", "-c",
+                      "cat /etc/resolv.conf; test -c /run/nscd/socket && echo covered", api=api)
+    assert r.stdout == "nameserver 10.0.1.2\nnameserver fd00::2\ncovered\n", r.stderr
+    assert r.stderr == before["/etc/resolv.conf"]
+    r = as_root_apart(make + link + 'rm /etc/there; "$@"', "exec", "web", "--", "echo", "runs", api=api)
+    assert r.stdout == "runs\n" and "no /etc/resolv.conf, so that the command asks no resolver" in r.stderr
+    api.answers.clear()
+    lay_host(api, resolvers=[])
+    r = as_root_apart(make + '"$@"', "exec", "web", "--", *show, api=api)
+    assert r.stdout.startswith("# The network of this host has no resolver") and "nameserver" not in r.stdout
 
 
 @needs_root

@@ -12,7 +12,7 @@ from cli_stub import CA, DOCUMENT, OLD, STATUS, api, cli, cluster, error, operat
 
 
 PLURALS = ["clusters", "networks", "subnets", "route-tables", "internet-gateways", "nat-gateways", "public-addresses",
-           "peerings", "hubs", "sites", "security-groups", "hosts", "private-endpoints", "zones", "zone-links"]
+           "peerings", "hubs", "sites", "security-groups", "hosts", "private-endpoints", "zones", "zone-links", "tsig-keys"]
 
 
 # --- looking -------------------------------------------------------------------------------------------------------
@@ -75,6 +75,8 @@ KINDS = [
      ["NAME", "DOMAIN", "VISIBILITY", "RECORDS", "USED BY"], ["corp", "corp.example", "private", "2", "zone-link/shop"]),
     (thing("zone-link", "shop", zone="corp", network="shop"),
      ["NAME", "ZONE", "WHERE", "FALL THROUGH"], ["shop", "zone/corp", "network/shop", "no"]),
+    (thing("tsig-key", "relay", {"usedBy": ["zone/corp"]}, keyName="relay.corp.example", secret="MDEyMzQ1Njc4OWFiY2RlZg=="),
+     ["NAME", "KEY NAME", "ALGORITHM", "USED BY"], ["relay", "relay.corp.example", "hmac-sha256", "zone/corp"]),
     (thing("zone-link", "office", cluster="prod", site="office", fallThrough=True),
      ["NAME", "ZONE", "WHERE", "FALL THROUGH"], ["office", "cluster/prod", "site/office", "yes"]),
     (thing("hub", "h", attachments=[{"network": "shop"}, {"network": "lab", "routes": "none"}]),

@@ -201,8 +201,9 @@ def test_what_the_cli_got_can_be_applied_again(postern, landscape, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to enter namespaces")
 def test_exec_runs_on_the_host(postern, landscape):
-    p = postern.cli("exec", "web", "--", "sh", "-c", "ip -o addr; cat /etc/hosts; exit 3", check=False)
+    p = postern.cli("exec", "web", "--", "sh", "-c", "ip -o addr; cat /etc/hosts /etc/resolv.conf; exit 3", check=False)
     assert p.returncode == 3, p.stderr
     assert " 10.0.1.9/" in p.stdout and "10.0.1.7 private.example.org\n" in p.stdout
+    assert "nameserver 10.0.1.2\n" in p.stdout
     p = postern.cli("exec", "peered", "ip", "-o", "addr")
     assert " 10.1.0.9/" in p.stdout and "10.0.1.9" not in p.stdout

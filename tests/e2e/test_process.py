@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The processes: what dies comes back, what is told to end ends in order, what is forbidden kills."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from daemon import POSTERND, cluster, wait_until
+from daemon import POSTERND, ApiError, cluster, free_port, wait_until
 from net import V4
 from peers import Line
 
@@ -127,12 +128,99 @@ def test_connections_during_gate_death_are_served_by_it_later(make_postern, upst
         wait_until("up", d.is_up)
 
 
+# --- name server processes -----------------------------------------------------------------------------------------
+
+def ask(port, number, tcp=False):
+    """A question for SOA of corp.example by a new socket; the answer's id and code, None if none came."""
+    query = number.to_bytes(2, "big") + b"\x01\x00\0\1\0\0\0\0\0\0" + b"\4corp\7example\0\0\6\0\1"
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        s.connect((V4, port))
+        s.sendall(len(query).to_bytes(2, "big") + query if tcp else query)
+        try:
+            answer = s.recv(4096)
+        except (TimeoutError, ConnectionError):
+            return None
+    answer = answer[2:] if tcp else answer
+    return (int.from_bytes(answer[:2], "big"), answer[3] & 15) if len(answer) >= 12 else None
+
+
+def test_killed_dns_process_comes_back(make_postern):
+    """They share their sockets: no question that comes while one is dead or beginning is lost, and a change waits for none of them."""
+    port = free_port()
+    d = make_postern("--dns", "2", "--dns-listen", "%s:%d" % (V4, port), "--dns-rate", "0").start()
+    assert d.status()["dnsListeners"] == ["%s:%d" % (V4, port)]
+    number = 0
+    for _ in range(3):
+        old = d.status()["dns"][1]["pid"]
+        with d.events() as ev:
+            os.kill(old, signal.SIGKILL)
+            for _ in range(100):
+                number += 1
+                assert ask(port, number, tcp=number % 10 == 0)[0] == number
+            ev.wait("dns-gone", dns=1)
+            ev.wait("dns-up", dns=1)
+        op = d.put(cluster("dns-%d" % number, [("127.0.0.1", 9)]))["operation"]
+        assert op["status"] == "succeeded" and op["waitingForDns"] == []
+        wait_until("all up", d.is_up)
+        assert d.status()["dns"][1]["pid"] not in (0, old)
+    dns = d.status()["dns"]
+    assert [p["restarts"] for p in dns] == [0, 3] and sum(p["queriesTotal"] for p in dns) == number
+    assert len(d.children()["dns"]) == 2
+    text = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % d.metrics_port).read().decode()
+    assert 'postern_dns_up{dns="1"} 1\n' in text and 'postern_dns_starts_total{dns="1"} 4\n' in text
+    assert d.metrics()["dns_queries_tcp_total"] == number // 10
+    shown = d.cli("status").stdout
+    assert re.search(r"(?m)^DNS +PID +STATE", shown) and "for DNS on %s:%d" % (V4, port) in shown
+
+
+def test_a_dns_process_that_hangs_is_ended(make_postern):
+    """The other one answers meanwhile; the change that it does not acknowledge waits for it, then for nobody."""
+    port = free_port()
+    d = make_postern("--dns", "2", "--dns-listen", "%s:%d" % (V4, port)).start()
+    pid = d.status()["dns"][0]["pid"]
+    with d.events() as ev:
+        os.kill(pid, signal.SIGSTOP)
+        r = d.put(cluster("hang", [("127.0.0.1", 9)]), wait=1)
+        assert r["operation"]["status"] == "in-progress" and r["operation"]["waitingForDns"] == [0]
+        ended = ev.wait("dns-ended", dns=0)
+        assert "acknowledged" in ended["reason"]
+        ev.wait("dns-up", dns=0)
+    wait_until("all up", d.is_up)
+    assert d.call("GET", "/v1/operations/%s" % r["operation"]["id"])["status"] == "succeeded"
+    assert ask(port, 7)[0] == 7
+
+
+def test_a_second_daemon_on_the_same_dns_address_is_refused(make_postern):
+    at = "%s:%d" % (V4, free_port())
+    make_postern("--dns-listen", at).start()
+    second = make_postern("--dns-listen", at)
+    second.launch()
+    assert second.process.wait(30) == 6
+    assert "--dns-listen (UDP): cannot listen on %s: bind: Address already in use" % at in second.read_log()
+
+
+def test_without_networks_and_address_there_is_no_name_server(make_postern):
+    d = make_postern("--networks", "off", "--user-dns", "postern-nobody-has-this").start()
+    assert d.status()["dns"] == [] and d.children()["dns"] == []
+    zone = {"kind": "zone", "name": "corp", "domain": "corp.example", "visibility": "public"}
+    with pytest.raises(ApiError) as refused:
+        d.apply(zone)
+    assert refused.value.code == "unavailable" and refused.value.path.endswith("kind")
+    assert "start it with --dns-listen, or with networks" in refused.value.message
+    d.stop()
+    log = d.read_log()
+    d = make_postern("--networks", "off", "--dns-listen", "%s:%d" % (V4, free_port()), "--dns", "1").start()
+    assert len(d.status()["dns"]) == 1 and "postern_dns" not in log
+    assert d.apply(zone)["operation"]["status"] == "succeeded"
+
+
 def test_sigterm_ends_in_order(make_postern, upstream, alice):
     d = make_postern().start()
     d.put(cluster("term", [upstream.at]))
     line = Line(alice, d, "term.example.org")
     pids = sum(d.children().values(), [])
-    assert len(pids) == 3
+    assert len(pids) == 1 + 2 + len(d.status()["dns"])
     if d.netd()["state"] != "off":
         pids += [d.keeper_pid(), netd_up(d)["pid"]]
     assert d.stop() == 0

@@ -44,7 +44,8 @@ static const struct {
 	{2, "@", RR_A, "192.0.2.1"},	     {2, "www", RR_A, "192.0.2.2"},
 	{2, "deep", RR_CNAME, "x.y.z.org."}, {3, "@", RR_TXT, "inner"},
 };
-static const char *const apexes[] = {"", "org", "net", "b.c.org"};
+/* The last one is denied. */
+static const char *const apexes[] = {"", "org", "net", "b.c.org", "no.org"};
 
 static void zone_put(uint32_t id)
 {
@@ -52,7 +53,12 @@ static void zone_put(uint32_t id)
 	struct zone_rdata values[SETS_MAX];
 	struct zone_set sets[SETS_MAX];
 	uint8_t apex[DNAME_MAX];
-	struct zone_source src = {.id = id, .apex = apex, .ttl = 300, .minimum = 30, .sets = sets};
+	struct zone_source src = {.id = id,
+				  .apex = apex,
+				  .ttl = 300,
+				  .minimum = 30,
+				  .sets = sets,
+				  .is_denied = id == 4};
 	bool changed;
 
 	MUST(dname_parse(apexes[id], strlen(apexes[id]), NULL, apex, NULL) > 0);
@@ -106,7 +112,7 @@ static void set_up(void)
 	MUST(mkdtemp(dir));
 	MUST(tables_open(dir, true, &tables, NULL) == 0);
 	MUST(tables_begin(tables, NULL) == 0);
-	for (uint32_t id = 1; id <= 3; id++)
+	for (uint32_t id = 1; id <= 4; id++)
 		zone_put(id);
 	MUST(tables_put_view(tables, &v, &changed, NULL) == 0);
 	MUST(tables_commit(tables, 1, "", NULL, 0, NULL) == 0);

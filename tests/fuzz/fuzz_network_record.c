@@ -35,6 +35,8 @@ static void indexes(const struct tables_network *n)
 		MUST(n->host_groups[i] < n->n_groups);
 	for (uint32_t i = 0; i < n->n_groups; i++)
 		MUST((uint64_t)n->groups[i].first_rule + n->groups[i].n_rules <= n->n_rules);
+	for (uint32_t i = 0; i < n->n_resolvers; i++)
+		MUST(n->resolvers[i].addr.family != ADDR_NONE);
 	for (uint32_t i = 0; i < n->n_rules; i++)
 		MUST((uint64_t)n->rules[i].first_prefix + n->rules[i].n_prefixes <= n->n_prefixes);
 }

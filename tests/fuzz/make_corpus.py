@@ -148,7 +148,7 @@ def prefix(p=None):
 
 def network(name="n", kind=0, flags=1, **arrays):
     """A network record without its check value; the fuzz target puts the length right."""
-    order = "spaces subnets links routes nats hosts host_groups groups rules prefixes endpoints".split()
+    order = "spaces subnets links routes nats hosts host_groups groups rules prefixes endpoints resolvers".split()
     head = struct.pack("=4sIIBBHQ", b"PNR1", 0, 7, kind, flags, 0, 42)
     counts = b"".join(struct.pack("=I", len(arrays.get(a, []))) for a in order)
     return head + counts + text(name) + b"".join(item for a in order for item in arrays.get(a, []))
@@ -179,6 +179,7 @@ def network_records():
         "rules": [struct.pack("=BBHHII", 1, 1, 443, 443, 0, 2)],
         "prefixes": [prefix("10.0.0.20/32"), prefix("fd00::/64")],
         "endpoints": [address("10.0.0.9") + struct.pack("=H", 443), address("fd00::9") + struct.pack("=H", 443)],
+        "resolvers": [address("10.0.0.2") + b"\1", address("168.63.129.16") + b"\0", address("fd00::2") + b"\1"],
     }
     yield "whole", network(**whole)
     yield "empty", network()
@@ -193,7 +194,8 @@ def network_records():
     yield "host-bits", network(spaces=[prefix("10.0.0.1/16")])
     yield "family-unknown", network(spaces=[b"\5\0\0\0\0\0"])
     yield "no-name", network("")
-    yield "counts-of-everything", network()[:24] + b"\xff" * 44 + text("n")
+    yield "resolver-none", network(resolvers=[address() + b"\0"])
+    yield "counts-of-everything", network()[:24] + b"\xff" * 48 + text("n")
 NETWORK = "kind: network\nname: net\naddressSpace: [10.0.0.0/16, '2001:db8::/48']\n"
 SUBNET = "kind: subnet\nname: sub\nnetwork: net\nranges: [10.0.1.0/24, '2001:db8:0:1::/64']\n"
 LANDSCAPE = (

@@ -162,32 +162,40 @@ static inline bool same_content(const MDB_val *a, const MDB_val *b)
 	       x.delegations == y.delegations;
 }
 
-/* The zone of a name that a link names. */
-static inline MDB_val name_zone_of(const struct tables *t, const struct link_record *link)
+static inline MDB_val zone_of(const struct tables *t, uint32_t zone)
 {
-	MDB_val key = tables_val(&link->name_zone, sizeof(link->name_zone)), v;
+	MDB_val key = tables_val(&zone, sizeof(zone)), v;
 
 	if (mdb_get(t->snapshot.txn, t->dbi[TABLE_ZONE], &key, &v) != 0)
-		fail_msg("a link leads to zone %u, which is not there", link->name_zone);
+		fail_msg("a link leads to zone %u, which is not there", zone);
 	return v;
 }
 
 static inline bool same_link(struct tables *const t[2], const MDB_val *key, const MDB_val *a,
 			     const MDB_val *b)
 {
-	struct link_record x, y;
-	MDB_val zx, zy;
+	size_t n, n_b;
 
-	assert_int_equal(link_record_decode(key, a, &x), 0);
-	assert_int_equal(link_record_decode(key, b, &y), 0);
-	if (x.zone != y.zone || x.flags != y.flags || x.owner != y.owner ||
-	    !x.name_zone != !y.name_zone)
+	assert_int_equal(link_record_decode(key, a, &n), 0);
+	assert_int_equal(link_record_decode(key, b, &n_b), 0);
+	if (n != n_b)
 		return false;
-	if (!x.name_zone || x.name_zone == ZONE_NAME_TOLD)
-		return x.name_zone == y.name_zone;
-	zx = name_zone_of(t[0], &x);
-	zy = name_zone_of(t[1], &y);
-	return same_content(&zx, &zy);
+	for (size_t i = 0; i < n; i++) {
+		const struct link_entry x = link_record_entry(a, i), y = link_record_entry(b, i);
+
+		if (x.rank != y.rank || x.owner != y.owner || x.flags != y.flags)
+			return false;
+		if (x.zone < ZONE_NAME_FIRST || x.zone == ZONE_NAME_TOLD) {
+			if (x.zone != y.zone)
+				return false;
+		} else {
+			const MDB_val zx = zone_of(t[0], x.zone), zy = zone_of(t[1], y.zone);
+
+			if (!same_content(&zx, &zy))
+				return false;
+		}
+	}
+	return true;
 }
 
 static inline size_t count_name_zones(const struct tables *t)

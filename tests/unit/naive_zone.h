@@ -215,7 +215,7 @@ static inline void naive_complete(struct naive_zone *z)
 	memcpy(s->owner, z->apex, z->apex_len);
 	n = naive_name("ns", z->apex, (uint8_t *)soa);
 	n += naive_name("hostmaster", z->apex, (uint8_t *)soa + n);
-	const uint32_t numbers[] = {z->serial, 3600, 600, 604800, z->minimum};
+	const uint32_t numbers[] = {z->serial, 60, 30, 604800, z->minimum};
 	for (at = 0; at < 20; at++)
 		soa[n + at] = (char)(numbers[at / 4] >> (24 - 8 * (at % 4)));
 	assert(n + 20 <= sizeof(s->bytes[0]));

@@ -112,6 +112,9 @@ static inline void make_items(struct tables_network *n)
 		n->endpoints[i].addr = addr_v4(0x0a000000u + 7 * i);
 		n->endpoints[i].port = (uint16_t)(1 + below(65535));
 	}
+	for (uint32_t i = 0; i < n->n_resolvers; i++)
+		n->resolvers[i] = (struct tables_resolver){.addr = addr_v4(0x0a000000u + 5 * i),
+							   .asks = below(2)};
 }
 
 static inline struct tables_network make_network(uint32_t id, size_t size)
@@ -136,6 +139,7 @@ static inline struct tables_network make_network(uint32_t id, size_t size)
 	FILL(rules, 0)
 	FILL(prefixes, 0)
 	FILL(endpoints, 0)
+	FILL(resolvers, 0)
 #undef FILL
 	make_items(&n);
 	return n;
@@ -154,6 +158,7 @@ static inline void network_free(struct tables_network *n)
 	free(n->rules);
 	free(n->prefixes);
 	free(n->endpoints);
+	free(n->resolvers);
 }
 
 /* Member by member: what the records do not carry is padding. */
@@ -178,5 +183,6 @@ static inline void same_network(const struct tables_network *a, const struct tab
 	SAME(rules)
 	SAME(prefixes)
 	SAME(endpoints)
+	SAME(resolvers)
 #undef SAME
 }

@@ -44,6 +44,7 @@ static void zones_put(void)
 		{1, "loop2", RR_CNAME, "loop1"},
 		{1, "self", RR_CNAME, "self"},
 		{1, "to-public", RR_CNAME, "www.example.com."},
+		{1, "to-none", RR_CNAME, "a.none"},
 		{1, "away", RR_CNAME, "www.elsewhere.test."},
 		{1, "cut", RR_NS, "ns.cut"},
 		{1, "cut", RR_NS, "ns.elsewhere.test."},
@@ -152,7 +153,7 @@ static void expect_text(knot_section_t section, uint16_t i, const char *text)
 	assert_string_equal(rig_text(&a, section, i), text);
 }
 
-#define SOA "ns.example.org. hostmaster.example.org. 7 3600 600 604800 30"
+#define SOA "ns.example.org. hostmaster.example.org. 7 60 30 604800 30"
 
 static void test_data_and_negatives(void **state)
 {
@@ -486,6 +487,52 @@ static void test_no_snapshot(void **state)
 	dns_data_end(&rig_data);
 }
 
+/* No such name, nor any below it, whatever is asked; the SOA is that of the name above. At the end of a chain as well. */
+static void test_denied(void **state)
+{
+	static const uint8_t apex[] = "\4none\7example\3org", top[] = "\5nones";
+	struct zone_source src = {
+		.id = 40, .apex = apex, .ttl = 300, .minimum = 30, .is_denied = true};
+	bool changed;
+
+	rig_begin();
+	assert_int_equal(tables_put_zone(rig_tables, &src, &changed, NULL), 0);
+	assert_int_equal(tables_put_link(rig_tables, 1, apex, 40, 0, &changed, NULL), 0);
+	assert_int_equal(
+		tables_put_link(rig_tables, 2, apex, 40, VIEW_LINK_FALL_THROUGH, &changed, NULL),
+		0);
+	src.id = 41;
+	src.apex = top;
+	assert_int_equal(tables_put_zone(rig_tables, &src, &changed, NULL), 0);
+	assert_int_equal(tables_put_link(rig_tables, 1, top, 41, 0, &changed, NULL), 0);
+	rig_commit();
+	for (uint16_t type = RR_A; type <= RR_ANY; type = (uint16_t)(type + RR_ANY - RR_A)) {
+		ask(&net1, "none.example.org", type);
+		expect(3, true, 0, 1, 0);
+		expect_text(
+			KNOT_AUTHORITY, 0,
+			"example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 3600 600 "
+			"604800 30");
+	}
+	ask(&net1, "none.example.org", RR_SOA);
+	expect(3, true, 0, 1, 0);
+	ask(&net1, "b.A.none.example.org", RR_TXT);
+	expect(3, true, 0, 1, 0);
+	expect_text(KNOT_AUTHORITY, 0,
+		    "example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 3600 600 604800 "
+		    "30");
+	ask(&net1, "to-none.example.org", RR_A);
+	expect(3, true, 1, 1, 0);
+	expect_text(KNOT_AUTHORITY, 0,
+		    "example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 3600 600 604800 "
+		    "30");
+	ask(&net1, "x.nones", RR_A);
+	expect(3, true, 0, 1, 0);
+	expect_text(KNOT_AUTHORITY, 0, ". SOA 30 ns. hostmaster. 0 3600 600 604800 30");
+	ask(&net2, "none.example.org", RR_A); /* falls through, to nobody */
+	expect(3, true, 0, 1, 0);
+}
+
 /* A change of the tables is seen by the next batch: config, links and zones. */
 static void test_change(void **state)
 {
@@ -528,6 +575,7 @@ int main(void)
 		T(test_resume),
 		T(test_truncation),
 		T(test_damaged),
+		T(test_denied),
 		T(test_no_snapshot),
 		T(test_change),
 	};

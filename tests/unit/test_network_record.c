@@ -144,7 +144,7 @@ static void test_counts_without_items(void **state)
 	struct tables_network n = {.id = 9, .name = "n"}, got;
 	struct record r = encode(&n, 1);
 
-	for (size_t at = 24; at < 68; at += 4) {
+	for (size_t at = 24; at < 72; at += 4) {
 		save_u32(r.bytes + at, UINT32_MAX);
 		seal(&r);
 		assert_int_equal(decode(&r, 9, &got), -ERR_UNAVAILABLE);
@@ -160,7 +160,7 @@ static void refuses_u32(const struct tables_network *n, uint32_t good, uint32_t 
 	struct record r = encode(n, 1);
 	size_t at = r.len, found = 0;
 
-	for (size_t i = 68; i + 12 <= r.len; i++) {
+	for (size_t i = 72; i + 12 <= r.len; i++) {
 		if (load_u32(r.bytes + i) == good) {
 			at = i;
 			found++;
@@ -184,6 +184,7 @@ static void test_order(void **state)
 	struct tables_link links[] = {{.peer = 5, .peer_name = "a"},
 				      {.peer = MARK, .peer_name = "b"}};
 	struct tables_network_endpoint endpoints[] = {{addr_v4(5), 1}, {addr_v4(MARK), 1}};
+	struct tables_resolver resolvers[] = {{.addr = addr_v4(5)}, {.addr = addr_v4(MARK)}};
 	struct tables_subnet subnet = {.id = 1};
 	struct tables_network n = {.id = 9, .name = "n", .subnets = &subnet, .n_subnets = 1};
 
@@ -198,6 +199,11 @@ static void test_order(void **state)
 	n.n_links = 0;
 	n.endpoints = endpoints;
 	n.n_endpoints = 2;
+	refuses_u32(&n, MARK, 5);
+	refuses_u32(&n, MARK, 4);
+	n.n_endpoints = 0;
+	n.resolvers = resolvers;
+	n.n_resolvers = 2;
 	refuses_u32(&n, MARK, 5);
 	refuses_u32(&n, MARK, 4);
 }

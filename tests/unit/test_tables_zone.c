@@ -187,6 +187,19 @@ static void test_view(void **state)
 	want.n_forwards = 0;
 	assert_int_equal(tables_put_view(t, &want, &changed, NULL), 0);
 	assert_true(changed);
+	want.n_servers = 0;
+	want.flags = VIEW_DEFAULT_SERVERS;
+	assert_int_equal(tables_put_view(t, &want, &changed, NULL), 0);
+	commit(2);
+	s = tables_acquire(t);
+	assert_int_equal(tables_verify(s, NULL), 0);
+	assert_int_equal(tables_get_view(s, 5, &got), 0);
+	assert_true(got.flags == VIEW_DEFAULT_SERVERS && got.n_servers == 0);
+	tables_view_done(&got);
+	tables_release(s);
+	assert_int_equal(tables_begin(t, NULL), 0);
+	want.flags = 0;
+	assert_int_equal(tables_put_view(t, &want, &changed, NULL), 0);
 	want.n_forwards = 2;
 	forwards[1] = forwards[0];
 	assert_int_equal(tables_put_view(t, &want, &changed, &e), -ERR_INVALID);
@@ -195,7 +208,7 @@ static void test_view(void **state)
 	assert_int_equal(tables_put_view(t, &want, &changed, &e), -ERR_INVALID);
 	want.n_forwards = VIEW_FORWARDS_MAX + 1;
 	assert_int_equal(tables_put_view(t, &want, &changed, &e), -ERR_TOO_LARGE);
-	commit(2);
+	commit(3);
 	s = tables_acquire(t);
 	assert_int_equal(tables_get_view(s, 5, &got), 0);
 	assert_true(got.n_forwards == 0 && !got.forwards && view_has_depth(&got, 3));
@@ -296,6 +309,200 @@ static void test_random_links(void **state)
 	}
 }
 
+/* --- owners and keys --------------------------------------------------------------------------------------------- */
+
+static void put_name_zone(uint32_t id)
+{
+	struct zone_source src = {
+		.id = id, .apex = example, .ttl = 30, .minimum = 30, .is_denied = true};
+	bool changed;
+
+	assert_int_equal(tables_put_zone(t, &src, &changed, NULL), 0);
+}
+
+static uint32_t new_zone(void)
+{
+	uint32_t id;
+
+	assert_int_equal(tables_new_name_zone(t, &id, NULL), 0);
+	put_name_zone(id);
+	return id;
+}
+
+static bool own(uint32_t owner, const struct view_link *links, size_t n)
+{
+	bool changed;
+
+	assert_int_equal(tables_put_links(t, 5, owner, links, n, &changed, NULL), 0);
+	return changed;
+}
+
+/* What a commit shows. 0: nothing is linked. */
+static uint32_t linked(uint64_t generation)
+{
+	struct tables_snapshot *s;
+	uint32_t zone = 0, flags;
+	int r;
+
+	commit(generation);
+	s = tables_acquire(t);
+	assert_int_equal(tables_verify(s, NULL), 0);
+	r = tables_get_link(s, 5, example, 13, &zone, &flags);
+	assert_true(r == 0 || r == -ERR_NOT_FOUND);
+	tables_release(s);
+	assert_int_equal(tables_begin(t, NULL), 0);
+	return zone;
+}
+
+static size_t count_zones(void)
+{
+	MDB_stat stat;
+
+	assert_int_equal(mdb_stat(t->write, t->dbi[TABLE_ZONE], &stat), 0);
+	return stat.ms_entries;
+}
+
+/* The lowest rank is asked; what goes takes nothing of the others along, but its own zone. */
+static void test_owners(void **state)
+{
+	const struct view_link declared = {.domain = upper, .zone = 70};
+	struct view_link public = {.domain = example, .rank = VIEW_RANK_NAME},
+			 private[] = {{.domain = example, .rank = VIEW_RANK_PRIVATE_NAME},
+				      {.domain = deep, .rank = VIEW_RANK_PRIVATE_NAME}};
+	uint32_t found;
+
+	public.zone = new_zone();
+	assert_int_equal(public.zone, ZONE_NAME_FIRST);
+	private[0].zone = new_zone();
+	private[1].zone = new_zone();
+	put_zone(70, "10.0.0.1", 1);
+	assert_true(own(9, private, 2));
+	assert_false(own(9, private, 2));
+	assert_int_equal(linked(1), private[0].zone);
+	assert_true(own(11, &public, 1));
+	assert_int_equal(linked(2), public.zone);
+	assert_true(own(70, &declared, 1));
+	assert_int_equal(linked(3), 70);
+	assert_int_equal(tables_find_link(t, 5, 11, &public, &found, NULL), 0);
+	assert_int_equal(found, public.zone);
+	assert_int_equal(tables_find_link(t, 5, 9, &public, &found, NULL), 0);
+	assert_int_equal(found, 0);
+	assert_int_equal(count_zones(), 4);
+
+	assert_true(own(11, NULL, 0));
+	assert_int_equal(linked(4), 70);
+	assert_int_equal(count_zones(), 3);
+	assert_true(own(70, NULL, 0));
+	assert_int_equal(linked(5), private[0].zone);
+	assert_int_equal(count_zones(), 3); /* a declared one is for others to delete */
+	assert_true(own(9, private + 1, 1));
+	assert_int_equal(linked(6), 0);
+	assert_int_equal(count_zones(), 2);
+	assert_true(own(9, NULL, 0));
+	assert_false(own(9, NULL, 0));
+	assert_int_equal(linked(7), 0);
+	assert_int_equal(count_zones(), 1);
+	for (int i = TABLE_VIEW; i <= TABLE_VIEW_CONFIG; i++) {
+		MDB_stat stat;
+
+		assert_int_equal(mdb_stat(t->write, t->dbi[i], &stat), 0);
+		assert_int_equal(stat.ms_entries, 0);
+	}
+}
+
+/* A view that goes takes its own zones along, and no other ones. */
+static void test_whole_views(void **state)
+{
+	struct view_link name = {.domain = example, .rank = VIEW_RANK_NAME};
+	bool changed;
+
+	name.zone = new_zone();
+	own(9, &name, 1);
+	name.zone = new_zone();
+	assert_int_equal(tables_put_links(t, 6, 9, &name, 1, &changed, NULL), 0);
+	put_zone(70, "10.0.0.1", 1);
+	assert_int_equal(tables_delete_view(t, 5, NULL), 0);
+	assert_int_equal(linked(1), 0);
+	assert_int_equal(count_zones(), 2);
+	assert_int_equal(tables_clear_views(t, NULL), 0);
+	assert_int_equal(linked(2), 0);
+	assert_int_equal(count_zones(), 1);
+}
+
+/* Ids go up; once the last one was used, the first free one is taken. */
+static void test_name_zone_ids(void **state)
+{
+	uint32_t id;
+
+	put_name_zone(ZONE_NAME_FIRST);
+	put_name_zone(ZONE_NAME_FIRST + 1);
+	put_name_zone(ZONE_NAME_FIRST + 5);
+	assert_int_equal(tables_new_name_zone(t, &id, NULL), 0);
+	assert_int_equal(id, ZONE_NAME_FIRST + 6);
+	put_name_zone(ZONE_NAME_LAST);
+	assert_int_equal(tables_new_name_zone(t, &id, NULL), 0);
+	assert_int_equal(id, ZONE_NAME_FIRST + 2);
+}
+
+static struct zone_key key_make(const char *name, uint8_t secret, uint32_t may)
+{
+	struct zone_key k = {.algorithm = TSIG_HMAC_SHA384, .secret_len = 48, .may = may};
+
+	k.name_len = (uint8_t)naive_name(name, NULL, k.name);
+	memset(k.secret, secret, k.secret_len);
+	return k;
+}
+
+static int get_key(uint32_t zone, const struct zone_key *want)
+{
+	struct tables_snapshot *s = tables_acquire(t);
+	struct zone_key got;
+	int r = tables_get_zone_key(s, zone, want->name, want->name_len, &got);
+
+	if (r == 0)
+		assert_memory_equal(&got, want, sizeof(got));
+	assert_int_equal(tables_verify(s, NULL), 0);
+	tables_release(s);
+	return r;
+}
+
+static void test_zone_keys(void **state)
+{
+	struct zone_key keys[] = {key_make("a.keys", 1, ZONE_KEY_TRANSFER),
+				  key_make("b.keys", 2, ZONE_KEY_UPDATE),
+				  key_make("c.keys", 3, ZONE_KEY_TRANSFER | ZONE_KEY_UPDATE)};
+
+	put_zone(7, "10.0.0.1", 1);
+	assert_int_equal(tables_put_zone_keys(t, 7, keys, 2, NULL), 0);
+	assert_int_equal(tables_put_zone_keys(t, 8, keys, 1, NULL), 0);
+	commit(1);
+	assert_int_equal(get_key(7, &keys[0]), 0);
+	assert_int_equal(get_key(7, &keys[1]), 0);
+	assert_int_equal(get_key(7, &keys[2]), -ERR_NOT_FOUND);
+	assert_int_equal(get_key(8, &keys[1]), -ERR_NOT_FOUND);
+	assert_int_equal(get_key(6, &keys[0]), -ERR_NOT_FOUND);
+
+	assert_int_equal(tables_begin(t, NULL), 0);
+	memset(keys[1].secret, 9, keys[1].secret_len);
+	assert_int_equal(tables_put_zone_keys(t, 7, keys + 1, 2, NULL), 0);
+	commit(2);
+	assert_int_equal(get_key(7, &keys[0]), -ERR_NOT_FOUND);
+	assert_int_equal(get_key(7, &keys[1]), 0);
+	assert_int_equal(get_key(7, &keys[2]), 0);
+
+	assert_int_equal(tables_begin(t, NULL), 0);
+	assert_int_equal(tables_delete_zone(t, 7, NULL), 0);
+	commit(3);
+	assert_int_equal(get_key(7, &keys[1]), -ERR_NOT_FOUND);
+	assert_int_equal(get_key(7, &keys[2]), -ERR_NOT_FOUND);
+	assert_int_equal(get_key(8, &keys[0]), 0);
+
+	assert_int_equal(tables_begin(t, NULL), 0);
+	assert_int_equal(tables_clear(t, NULL), 0);
+	commit(4);
+	assert_int_equal(get_key(8, &keys[0]), -ERR_NOT_FOUND);
+}
+
 /* --- damage ----------------------------------------------------------------------------------------------------- */
 
 static void raw_put(enum table table, const MDB_val *key, const void *bytes, size_t len)
@@ -313,6 +520,8 @@ static void judge(enum table table, int want)
 {
 	struct tables_snapshot *s = tables_acquire(t);
 	struct view_config v;
+	const struct zone_key key = key_make("a.keys", 1, 0);
+	struct zone_key got;
 	uint32_t zone, flags;
 	struct zone z;
 	int r = 0;
@@ -322,6 +531,10 @@ static void judge(enum table table, int want)
 		r = tables_get_zone(s, 7, true, &z);
 	else if (table == TABLE_VIEW)
 		r = tables_get_link(s, 5, example, 13, &zone, &flags);
+	else if (table == TABLE_ZONE_KEY)
+		r = tables_get_zone_key(s, 7, key.name, key.name_len, &got);
+	else if (table == TABLE_LINKED)
+		r = want; /* only the writer reads it */
 	else
 		r = tables_get_view(s, 5, &v);
 	assert_int_equal(r, want);
@@ -372,19 +585,29 @@ static void test_damage(void **state)
 				      .forwards = forwards,
 				      .n_forwards = 1};
 	const uint32_t zone = 7, router = 5;
-	uint8_t link[LINK_KEY_MAX];
+	const struct view_link links[] = {{.domain = example, .zone = zone},
+					  {.domain = deep, .zone = zone}};
+	const struct zone_key key = key_make("a.keys", 1, ZONE_KEY_UPDATE);
+	uint8_t link[LINK_KEY_MAX], linked_key[LINKED_KEY_BYTES], zone_key[4 + DNAME_MAX];
 	bool changed;
 
+	save_u32(zone_key, zone);
+	memcpy(zone_key + 4, key.name, key.name_len);
+	linked_key_encode(router, zone, linked_key);
 	put_zone(zone, "10.0.0.1", 1);
-	assert_int_equal(tables_put_link(t, router, example, zone, 0, &changed, NULL), 0);
+	assert_int_equal(tables_put_links(t, router, zone, links, 2, &changed, NULL), 0);
 	assert_int_equal(tables_put_view(t, &v, &changed, NULL), 0);
+	assert_int_equal(tables_put_zone_keys(t, zone, &key, 1, NULL), 0);
 	commit(1);
 	MDB_val keys[] = {tables_val(&zone, 4),
 			  tables_val(link, link_key_encode(5, example, 13, link)),
-			  tables_val(&router, 4)};
+			  tables_val(&router, 4), tables_val(linked_key, sizeof(linked_key)),
+			  tables_val(zone_key, 4u + key.name_len)};
 	damage(TABLE_ZONE, &keys[0]);
 	damage(TABLE_VIEW, &keys[1]);
 	damage(TABLE_VIEW_CONFIG, &keys[2]);
+	damage(TABLE_LINKED, &keys[3]);
+	damage(TABLE_ZONE_KEY, &keys[4]);
 }
 
 /* A zone under the id of another is refused, though it is good itself; so is one that is missing, by the sum of all. */
@@ -424,8 +647,9 @@ static void test_wrong_key(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_zone),	      T(test_links),  T(test_view),
-		T(test_random_links), T(test_damage), T(test_wrong_key),
+		T(test_zone),	T(test_links),	     T(test_view),	    T(test_random_links),
+		T(test_owners), T(test_whole_views), T(test_name_zone_ids), T(test_zone_keys),
+		T(test_damage), T(test_wrong_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

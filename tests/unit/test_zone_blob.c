@@ -120,6 +120,44 @@ static void test_is_the_same_again(void **state)
 	free(again);
 }
 
+/* There is but the SOA, whose names are those of the domain above; and no other flag goes with it. */
+static void denied_is(const char *name, const char *above)
+{
+	static const uint8_t key[ZONE_KEY_BYTES];
+	uint8_t apex[DNAME_MAX], *blob;
+	char want[100], text[RDATA_TEXT_MAX];
+	struct zone_rdata rdata;
+	struct zone_rrset soa;
+	struct zone z;
+	size_t len, at = 0, nodes = 0;
+	uint32_t ttl;
+
+	naive_name(name, NULL, apex);
+	const struct zone_source src = {
+		.id = 1, .apex = apex, .serial = 9, .ttl = 300, .minimum = 30, .is_denied = true};
+	assert_int_equal(zone_build(&src, key, &blob, &len, NULL), 0);
+	assert_int_equal(zone_verify(blob, len), 0);
+	assert_int_equal(zone_open(blob, len, &z), 0);
+	assert_true(z.is_denied);
+	assert_int_equal(zone_each(&z, count_node, &nodes), 0);
+	assert_int_equal(nodes, 1);
+	assert_true(zone_soa(&z, &soa) && zone_rrset_next(&soa, &at, &rdata, &ttl));
+	assert_true(rdata_format(RR_SOA, rdata.bytes, rdata.len, text) > 0);
+	snprintf(want, sizeof(want), "ns.%s hostmaster.%s 9 ", above, above);
+	assert_memory_equal(text, want, strlen(want));
+	blob[ZONE_FLAGS_AT] |= ZONE_FLAG_WILDCARDS;
+	zone_seal(blob, len);
+	assert_int_equal(zone_verify(blob, len), -ERR_UNAVAILABLE);
+	free(blob);
+}
+
+static void test_denied(void **state)
+{
+	denied_is("api.example.org", "example.org.");
+	denied_is("org", "");
+	denied_is(".", "");
+}
+
 #define BIG 25000
 
 static void test_big(void **state)
@@ -331,9 +369,10 @@ static void test_walk_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random), cmocka_unit_test(test_is_the_same_again),
-		cmocka_unit_test(test_big),    cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_damage), cmocka_unit_test(test_walk_refuses),
+		cmocka_unit_test(test_random),	     cmocka_unit_test(test_is_the_same_again),
+		cmocka_unit_test(test_denied),	     cmocka_unit_test(test_big),
+		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_walk_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ static void test_there_and_back(void **state)
 
 	assert_non_null(text);
 	assert_non_null(strstr(text, "$ORIGIN corp.example.\n$TTL 60\n"));
-	assert_non_null(strstr(text, "SOA\tns hostmaster 7 3600 600 604800 30\n"));
+	assert_non_null(strstr(text, "SOA\tns hostmaster 7 60 30 604800 30\n"));
 	assert_non_null(strstr(text, "@\t60\tIN\tNS\tns\n"));
 	again = read_file(text);
 	assert_document(again, want);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What all changes share: query parameters, the answer, waiting for enforcement. */
 #include "api/native/routes.h"
+#include "control/secret.h"
 #include "model/diff.h"
 
 #include <stdlib.h>
@@ -45,9 +46,12 @@ json_t *operation_render(const struct control *c, const struct operation *op)
 
 static json_t *item_render(const struct change_item *item)
 {
-	json_t *diff = item->action == ITEM_UNCHANGED ? json_array()
-						      : document_diff(item->before, item->after);
+	json_t *before, *after, *diff;
 
+	secret_mask(item, &before, &after);
+	diff = item->action == ITEM_UNCHANGED ? json_array() : document_diff(before, after);
+	json_decref(before);
+	json_decref(after);
 	return json_pack("{s:s, s:s, s:s, s:o}", "kind", item->kind->name, "name", item->name,
 			 "action", change_action_text(item), "diff", diff);
 }

@@ -10,6 +10,7 @@ static const struct control_route routes[] = {
 	{"GET",    "/v1/connections",     "cluster",                       RIGHT_VIEW,   false, connections_get},
 	{"GET",    "/v1/events",          "follow cluster accepted last",  RIGHT_VIEW,   false, events_get},
 	{"GET",    "/v1/explain",         "cluster source host network address", RIGHT_VIEW,   false, explain_get},
+	{"GET",    "/v1/resolve",         "name type host network site",   RIGHT_VIEW,   false, resolve_get},
 	{"GET",    "/v1/history",         "kind name after limit",         RIGHT_VIEW,   false, history_get},
 	{"GET",    "/v1/operations/{id}", "wait",                          RIGHT_VIEW,   false, operations_get},
 	{"GET",    "/v1/hosts/{name}/names", "format",                     RIGHT_VIEW,   false, names_get},

@@ -183,14 +183,17 @@ static void host_status(const struct control *c, const struct object *o, json_t 
 	const struct public_address *p =
 		h->public_address ? object_public_address(h->public_address) : NULL;
 	const struct object *router = object_router(o);
+	struct addr resolvers[FAMILIES] = {0};
 	char path[NAMESPACE_PATH_MAX];
 
+	(void)control_host_resolvers(o, resolvers);
 	json_object_set_new(status, router->kind == OBJECT_SITE ? "site" : "network",
 			    json_string(router->name));
 	if (control_host_namespace(c, o, path))
 		json_object_set_new(status, "namespace", json_string(path));
 	json_object_set_new(status, "addresses", addresses_render(h->addresses));
 	json_object_set_new(status, "publicAddresses", addresses_render(p ? p->addresses : NULL));
+	json_object_set_new(status, "resolvers", addresses_render(resolvers));
 }
 
 /* --- all -------------------------------------------------------------------------------------------------- */
@@ -245,6 +248,9 @@ static json_t *declared_status(const struct request *r, const struct object *o)
 	case OBJECT_HOST:
 		host_status(r->control, o, status);
 		break;
+	case OBJECT_ZONE:
+		zone_status(r, o, status);
+		break;
 	default:
 		break;
 	}
@@ -258,7 +264,7 @@ json_t *object_status(const struct request *r, const struct store_object *o,
 	const struct landscape *l = r->control->landscape;
 	enum object_kind kind = object_kind_find(o->kind);
 	const struct object *declared = NULL;
-	json_t *status, *endpoints;
+	json_t *status, *endpoints, *zone;
 
 	if (l && kind != OBJECT_KIND_COUNT)
 		declared = landscape_find(l, kind, o->name);
@@ -271,5 +277,8 @@ json_t *object_status(const struct request *r, const struct store_object *o,
 	if (declared)
 		cluster_each_endpoint(declared, endpoint_render, endpoints);
 	json_object_set_new(status, "endpoints", endpoints);
+	zone = declared ? cluster_zone_render(r, declared) : NULL;
+	if (zone)
+		json_object_set_new(status, "zone", zone);
 	return status;
 }

@@ -2,6 +2,7 @@
 /* Objects of any kind by their URL: /v1/PLURAL and /v1/PLURAL/NAME. */
 #include "api/native/routes.h"
 #include "base/clock.h"
+#include "control/secret.h"
 #include "model/merge_patch.h"
 
 #include <inttypes.h>
@@ -29,10 +30,11 @@ json_t *object_render(const struct request *r, const struct store_object *o,
 	char created[CLOCK_TEXT_MAX], updated[CLOCK_TEXT_MAX];
 	json_t *status = object_status(r, o, figures);
 	json_t *object =
-		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:O}", "kind", o->kind, "name", o->name,
+		json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:o}", "kind", o->kind, "name", o->name,
 			  "id", (json_int_t)o->id, "revision", (json_int_t)o->revision, "createdAt",
 			  clock_format(o->created_us, created), "updatedAt",
-			  clock_format(o->updated_us, updated), "document", o->body);
+			  clock_format(o->updated_us, updated), "document",
+			  secret_hide(r, o->kind, o->name, o->body));
 
 	if (status)
 		json_object_set_new(object, "status", status);

@@ -2,6 +2,7 @@
 /* What can be asked about the whole: status, operations, history. */
 #include "api/native/routes.h"
 #include "base/clock.h"
+#include "control/secret.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -126,16 +127,16 @@ void operations_get(struct request *r)
 
 /* --- history ---------------------------------------------------------------------------------------------- */
 
-static json_t *change_render(const struct store_change *ch)
+static json_t *change_render(const struct request *r, const struct store_change *ch)
 {
 	char time[CLOCK_TEXT_MAX];
 
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:O?}", "revision",
+	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o?}", "revision",
 			 (json_int_t)ch->revision, "kind", ch->kind, "name", ch->name, "verb",
 			 ch->verb, "actor", ch->actor, "via", ch->via, "time",
 			 clock_format(ch->time_us, time), "enforcedMs",
 			 operation_ms_json(ch->enforced_ns), "document",
-			 (json_t *)(uintptr_t)ch->body);
+			 secret_hide(r, ch->kind, ch->name, ch->body));
 }
 
 struct history {
@@ -161,7 +162,7 @@ static int history_one(const struct store_change *ch, void *arg)
 		h->last[h->n++ % h->limit] = ch->revision;
 		return 0;
 	}
-	json_array_append_new(h->changes, change_render(ch));
+	json_array_append_new(h->changes, change_render(h->r, ch));
 	return json_array_size(h->changes) >= h->limit;
 }
 

@@ -21,6 +21,7 @@ void connections_get(struct request *r);
 void events_get(struct request *r);
 void explain_get(struct request *r);
 void names_get(struct request *r);
+void resolve_get(struct request *r);
 void status_get(struct request *r);
 
 #define CHANGE_QUERY "force dryRun wait"
@@ -33,6 +34,11 @@ json_t *object_render(const struct request *r, const struct store_object *o,
 /* Its "status". New reference; NULL if there is nothing to say. */
 json_t *object_status(const struct request *r, const struct store_object *o,
 		      const struct cluster_figures *figures);
+
+/* Of a zone: the records that the system keeps in it, among them. zone_status.c */
+void zone_status(const struct request *r, const struct object *zone, json_t *status);
+/* Of a cluster whose private name is in a zone: which, and the records. New reference; NULL: there is none. */
+json_t *cluster_zone_render(const struct request *r, const struct object *cluster);
 
 /* force and dryRun from the query, who calls and when; the rest as for a stream of documents to put. */
 int change_request_take(const struct request *r, struct change_request *ret_req, struct err *e)
