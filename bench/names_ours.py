@@ -89,7 +89,7 @@ class Networks(Daemon):
     def __init__(self, folder, build, zones, networks):
         super().__init__(folder, build, zones)
         self.networks = networks
-        self.targets = [f"10.{1 + n // 250}.{n % 250}.2:53@/run/netns/{self.prefix}.h{n}" for n in range(networks)]
+        self.targets = [f"10.{1 + n // 250}.{n % 250}.2:53@/run/netns/{self.prefix}.host.h{n}" for n in range(networks)]
 
     def options(self):
         return ("--dns", "1", "--netns-prefix", self.prefix)
