@@ -63,9 +63,11 @@ class Blast:
     def first_answer(self, contestant, zone, patience_ms=FIRST_PATIENCE_MS):
         """When the last zone was answered for, in monotonic ns, or None."""
         target = contestant.targets[zone % len(contestant.targets)]
-        result = self.until(target, f"c1.{names_data.domain(zone)}", names_data.address(zone, 1), patience_ms, 2000).finish()
-        while result and "found" not in result:
-            result = {}
+        client = self.until(target, f"c1.{names_data.domain(zone)}", names_data.address(zone, 1), patience_ms, 2000)
+        result = client.line()
+        if result.get("served"):  # another answer came first
+            result = client.line()
+        client.finish()
         return result.get("ended_ns") if result.get("found") else None
 
 
@@ -272,7 +274,8 @@ class Names:
         if not client.line().get("served"):
             raise lab.LabError(f"{c.name} does not answer before the change")
         begun = c.change(address)
-        result = client.finish()
+        result = client.line()
+        client.finish()
         return (result["ended_ns"] - begun) / 1e6 if result.get("found") else None
 
     def changes(self, name, contestants, remark):
