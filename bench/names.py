@@ -18,7 +18,7 @@ import names_ours
 import names_peers
 import netd
 
-METRICS = ("names_cpu", "names_tcp_cpu", "names_cpu_200", "names_cpu_200_netns", "names_forward_cpu", "names_change_ms",
+METRICS = ("names_cpu", "names_tcp_cpu", "names_cpu_200", "names_cpu_200_one", "names_cpu_200_netns", "names_forward_cpu", "names_change_ms",
            "names_load_s", "names_start_s", "names_memory_mb", "names_change_large_ms")
 SMALL = ("names_cpu", "names_tcp_cpu", "names_change_ms")
 LARGE = ("names_load_s", "names_start_s", "names_memory_mb", "names_change_large_ms")
@@ -89,10 +89,10 @@ class Names:
             names_data.write_zone_files(folder, zones)
         return folder
 
-    def queries(self, zones, targets):
-        path = self.bench.folder / f"queries-{zones}-{targets}"
+    def queries(self, zones, targets, step=1):
+        path = self.bench.folder / f"queries-{zones}-{targets}-{step}"
         if not path.exists():
-            names_data.write_queries(path, zones, targets)
+            names_data.write_queries(path, zones, targets, step)
         return path
 
     def start(self, contestants, zone):
@@ -147,7 +147,7 @@ class Names:
         rates = {}
 
         def measure(c, _):
-            queries = self.queries(zones, len(c.targets))
+            queries = self.queries(zones, len(c.targets), getattr(c, "step", 1))
             result = self.blast.load(c, queries, window=WINDOW, milliseconds=self.bench.window_ms)
             if not result or not result["answers"]:
                 return None
@@ -204,18 +204,22 @@ class Names:
         finally:
             self.stop([daemon, echo] + peers)
 
-    def two_hundred(self):
+    def two_hundred(self, names):
         """The same zones spread over 200 networks, and as many sockets."""
         bench, files = self.bench, self.zone_files(self.zones)
         role = names_ours.Role(bench.folder, bench.args.build, self.zones, self.views, 8221)
         peers = [p(bench.folder, self.zones, files) for p in (names_peers.Knot200, names_peers.Unbound200, names_peers.Bind200)
                  if bench.args.with_peers and not p.missing()]
-        echo = names_peers.Echo200(bench.folder, bench.args.build)
+        echo = names_peers.EchoMany(bench.folder, bench.args.build)
+        what = f"{self.views} networks, a socket each, with {self.zones // self.views} zones each"
         try:
             running = self.start([role, echo] + peers, self.zones - 1)
-            self.cpu("names_cpu_200", running, self.zones, {"knot": KNOT_BAR},
-                     f"{self.views} networks, a socket each, with {self.zones // self.views} zones each; knot and echo: one socket, "
-                     f"from {self.views} of clients")
+            if "names_cpu_200" in names:
+                self.cpu("names_cpu_200", running, self.zones, {"knot": KNOT_BAR},
+                         f"{what}, all asked, one query out on each; knot: one socket, from {self.views} of clients")
+            if "names_cpu_200_one" in names:
+                self.cpu("names_cpu_200_one", [One(c) for c in running], self.zones, {"knot": KNOT_BAR, "echo-sockets": ECHO_BAR},
+                         f"{what}, one of which is asked; knot: one socket and all zones")
         finally:
             self.stop([role, echo] + peers)
 
@@ -282,6 +286,8 @@ class Names:
         samples = {}
         for c in contestants:
             ours = c.name == "postern"
+            if ours:
+                c.reconnect()
             for k in range(self.bench.changes if ours else min(5, self.bench.changes)):
                 try:
                     took = self.change_seen(c, f"{UNLIKELY}{1 + k}")
@@ -339,6 +345,8 @@ class Names:
         self.blast.load(c, self.queries(self.zones_large, 1), window=WINDOW, once=True)
 
     def large_changes(self, c, samples):
+        if c.name == "postern":
+            c.reconnect()
         for k in range(self.bench.changes if c.name == "postern" else min(5, self.bench.changes)):
             took = self.change_seen(c, f"{UNLIKELY}{1 + k}")
             if took is not None:
@@ -371,6 +379,16 @@ class Names:
                 self.medians(name, unit, samples[name], what)
 
 
+class One:
+    """A server of many views, of which the first is asked, from a few sockets."""
+
+    sockets = 4
+
+    def __init__(self, whole):
+        self.name, self.pids = whole.name, whole.pids
+        self.targets, self.step = whole.targets[:1], len(whole.targets)
+
+
 class Upstream(names_peers.Knot):
     """Whom forwarders ask: on the load's CPU."""
 
@@ -397,8 +415,8 @@ def measure(bench, names):
     run = Names(bench)
     if set(SMALL) & set(names):
         run.small(names)
-    if "names_cpu_200" in names:
-        run.two_hundred()
+    if {"names_cpu_200", "names_cpu_200_one"} & set(names):
+        run.two_hundred(names)
     if "names_cpu_200_netns" in names:
         run.namespaces()
     if "names_forward_cpu" in names:

@@ -50,18 +50,18 @@ def document(i, visibility, first=None):
         for name, kind, ttl, value in records(i)]}
 
 
-def mix(zones, seed=4):
-    """(zone, name, type) without end."""
+def mix(zones, step=1, seed=4):
+    """(zone, name, type) without end; of every step-th zone."""
     pick = random.Random(seed)
     while True:
-        i, what = pick.randrange(zones), pick.randrange(10)
+        i, what = pick.randrange(zones // step) * step, pick.randrange(10)
         name = f"{'x' if what == 9 else 'c'}{1 + pick.randrange(HOSTS)}.{domain(i)}"
         yield i, name, AAAA if what == 8 else A
 
 
-def write_queries(path, zones, targets=1, count=QUERIES):
+def write_queries(path, zones, targets=1, step=1, count=QUERIES):
     """For dns_blast: zone i is asked of target i % targets."""
-    source = mix(zones)
+    source = mix(zones, step)
     with open(path, "w", encoding="ascii") as f:
         for _ in range(count):
             i, name, kind = next(source)

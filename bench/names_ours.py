@@ -65,6 +65,13 @@ class Daemon(ours.Postern):
             self.apply(documents[at:at + CHUNK])
         return time.monotonic() - begun, lab.cpu_seconds(self.pids()) - cpu
 
+    def reconnect(self):
+        """The API closes a connection on which nothing comes for long."""
+        if self.api:
+            self.api.close()
+            self.api = None
+        self.call("GET", "/v1/status")
+
     def change(self, address):
         """c1 of a zone gets another address. Returns when that was begun."""
         body = json.dumps({"records": names_data.document(names_peers.CHANGED, self.visibility, address)["records"]})

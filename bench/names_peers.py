@@ -80,14 +80,15 @@ class Echo(NameServer):
         pass
 
     def command(self):
-        return [str(self.binary), self.address, str(lab.cpus()[1])]
+        return [str(self.binary), self.targets[0], str(lab.cpus()[1]), str(len(self.targets))]
 
 
-class Echo200(Echo):
-    """The same, from as many sockets of clients as networks have."""
+class EchoMany(Echo):
+    """The same with a socket for each network: there are no batches where each of them has one query out."""
 
+    name = "echo-sockets"
     port = 8207
-    sockets = VIEWS
+    views = VIEWS
 
 
 class Knot(NameServer):
