@@ -12,8 +12,8 @@ build="gcc make meson ninja-build pkg-config libc6-dev linux-libc-dev liblmdb-de
 	libcurl4-gnutls-dev libxxhash-dev libmnl-dev libnftables-dev
 	libknot-dev"
 run="iproute2 nftables openssl ca-certificates"
-test="libcmocka-dev libknot-dev python3 python3-pytest python3-yaml curl strace util-linux procps mandoc
-	bash-completion git"
+test="libcmocka-dev libknot-dev python3 python3-pytest python3-yaml python3-dnspython knot bind9 curl strace
+	util-linux procps mandoc bash-completion git"
 lint="clang clang-format-14 clang-tidy cppcheck pmccabe shellcheck mandoc git"
 bench="haproxy nginx-light libnginx-mod-stream strace python3 util-linux
 	knot nsd bind9 bind9-dnsutils unbound dnsperf"
@@ -47,7 +47,7 @@ command -v apt-get >/dev/null 2>&1 ||
 	die "these packages are missing and this is no Debian:$missing"
 say "installing packages:$missing"
 log=$(mktemp)
-# A peer in the benchmark must not start itself as a service: policy-rc.d says no while we install.
+# A peer of the tests or the benchmark must not start itself as a service: policy-rc.d says no while we install.
 policy=/usr/sbin/policy-rc.d
 made_policy=no
 if [ ! -e "$policy" ]; then

@@ -52,7 +52,7 @@ static int member_add(const struct object *o, const struct object *group, struct
 		return has_group(h->groups, h->n_groups, group) ? addrs_add(set, h->addresses) : 0;
 	case OBJECT_PRIVATE_ENDPOINT:
 		ep = object_private_endpoint(o);
-		return ep->state == ENDPOINT_APPROVED &&
+		return ep->state == ENDPOINT_APPROVED && ep->cluster->body &&
 				       has_group(ep->rules.groups, ep->rules.n_groups, group)
 			       ? addrs_add(set, ep->addresses)
 			       : 0;

@@ -152,7 +152,7 @@ static int owner_add(const struct view_zone *zone, void *arg)
 	/* The zones of an owner come one after another. */
 	if (owners->n > 0 && owners->items[owners->n - 1] == zone->owner)
 		return 0;
-	return vec_push(owners->items, owners->n, zone->owner);
+	return object_list_add((struct object *)(uintptr_t)zone->owner, owners);
 }
 
 static int view_put(struct compile_run *run, const struct landscape *l, const struct object *router,

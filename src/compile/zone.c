@@ -167,10 +167,51 @@ static int zone_make(struct compile_run *run, struct making *m, uint32_t id)
 	return r < 0 ? r : source_put(run, m, &src);
 }
 
+/* --- keys --------------------------------------------------------------------------------------------------- */
+
+/* Keys of a list that have not come yet, or what those that have may do besides. */
+static size_t keys_add(struct zone_key *keys, size_t n, const struct key_list *list, uint32_t may)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct tsig_key *from = object_tsig_key(list->keys[i]);
+		struct zone_key key = {.may = may, .algorithm = (uint8_t)from->algorithm};
+		const int len = dname_parse(from->name, strlen(from->name), NULL, key.name, NULL);
+		size_t k = 0;
+
+		/* Of one without a secret, which only a store that was tampered with has, there is nothing to be checked with. */
+		if (len < 0 || !from->secret_len)
+			continue;
+		key.name_len = (uint8_t)len;
+		key.secret_len = (uint8_t)from->secret_len;
+		memcpy(key.secret, from->secret, from->secret_len);
+		while (k < n && (keys[k].name_len != key.name_len ||
+				 memcmp(keys[k].name, key.name, key.name_len) != 0))
+			k++;
+		if (k < n)
+			keys[k].may |= may;
+		else
+			keys[n++] = key;
+		explicit_bzero(&key, sizeof(key));
+	}
+	return n;
+}
+
 /* The keys that open a zone which somebody declared. */
 static int zone_keys_put(struct compile_run *run, const struct object *owner, struct err *e)
 {
-	return tables_put_zone_keys(run->tables, owner->id, NULL, 0, e);
+	const struct declared_zone *z = object_declared_zone(owner);
+	const size_t cap = z->transfer.n + z->update.n;
+	_cleanup_free_ struct zone_key *keys = calloc(cap ? cap : 1, sizeof(*keys));
+	size_t n;
+	int r;
+
+	if (!keys)
+		return err_set(e, ERR_NOMEM, NULL, "out of memory");
+	n = keys_add(keys, 0, &z->transfer, ZONE_KEY_TRANSFER);
+	n = keys_add(keys, n, &z->update, ZONE_KEY_UPDATE);
+	r = tables_put_zone_keys(run->tables, owner->id, keys, n, e);
+	explicit_bzero(keys, cap * sizeof(*keys));
+	return r;
 }
 
 int zone_put(struct compile_run *run, const struct view_zone *zone, uint32_t id, struct err *e)

@@ -11,7 +11,7 @@
 #include "control/control.h"
 
 #define PEER_GROUPS_MAX 256
-#define ACTOR_TEXT_MAX	64
+#define ACTOR_TEXT_MAX	80
 
 struct peer {
 	uint32_t uid, gid;

@@ -86,6 +86,7 @@ void control_operations_check(struct control *c)
 		if (!netd_is_awaited(&c->netd, op->revision))
 			operation_enforced(c, op);
 	}
+	control_updates_check(c);
 	netd_ring(c); /* gates and dns processes may have come to what netd has been waiting for */
 }
 
@@ -296,6 +297,7 @@ static int control_init(struct control *c, const struct options *o, int parent_f
 	c->parent.fd = -1;
 	loop_timer_init(&c->tick);
 	operations_init(&c->operations);
+	control_updates_init(&c->updates);
 	dumps_init(&c->dumps, c);
 	gates_init(&c->gates, c, ROLE_GATE);
 	gates_init(&c->dns, c, ROLE_DNS);

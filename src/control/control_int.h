@@ -14,6 +14,7 @@
 #include "control/loop.h"
 #include "control/netd.h"
 #include "control/operation.h"
+#include "control/update.h"
 #include "model/landscape.h"
 #include "store/store.h"
 #include "tables/tables.h"
@@ -45,6 +46,7 @@ struct control {
 	struct gates gates, dns;
 	struct netd netd;
 	struct operations operations;
+	struct updates updates;
 	struct events events;
 	struct dumps dumps;
 	struct http http;

@@ -350,18 +350,6 @@ static int gate_on_msg(struct gate *g, const struct msg *m)
 	}
 }
 
-#define RCODE_NOTIMP 4 /* RFC 1035, section 4.1.1 */
-
-/* Changes are made by the API only. */
-static int dns_on_update(struct gate *g, const struct msg_update *update)
-{
-	const struct msg_updated no = {.request = update->request, .rcode = RCODE_NOTIMP};
-
-	/* A full queue: its own time limit answers. */
-	(void)!msg_send_body(g->source.fd, MSG_UPDATED, &no);
-	return 0;
-}
-
 static int dns_on_msg(struct gate *g, const struct msg *m)
 {
 	const struct msg_ack_dns *ack = m->body;
@@ -372,7 +360,7 @@ static int dns_on_msg(struct gate *g, const struct msg *m)
 	case MSG_ACK_D:
 		return gate_on_ack(g, ack->generation, NULL);
 	case MSG_UPDATE:
-		return g->has_greeted ? dns_on_update(g, m->body) : -EBADMSG;
+		return g->has_greeted ? update_on_msg(g->control, g, m) : -EBADMSG;
 	default:
 		return -EBADMSG;
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "control/secret.h"
 
+#include "model/kind.h"
+
 #include "base/base64.h"
 
 #include <string.h>

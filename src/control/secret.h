@@ -6,6 +6,7 @@
 
 #include "control/change.h"
 #include "control/request.h"
+#include "model/kind.h"
 
 #define SECRET_BYTES 32 /* of one that is made */
 

@@ -76,6 +76,13 @@ static void tables_failed(struct control *c, const char *what, const struct err 
 	snprintf(c->tables_reason, sizeof(c->tables_reason), "%s", e->text);
 }
 
+/* Compiled, but for what e tells of, if of anything. */
+static void tables_noted(const struct err *e)
+{
+	if (e->code != ERR_NONE)
+		log_event(LOG_ERROR, "tables.incomplete", LF_STR("error", e->text));
+}
+
 /* The tables are at generation now, for everybody to see. */
 static void tables_moved(struct control *c, uint64_t generation)
 {
@@ -120,12 +127,15 @@ static int tables_rebuild(struct control *c, struct err *e)
 	r = tables_erase(c->tables_dir, e);
 	if (r == 0)
 		r = tables_try(c, e);
-	if (r == 0)
+	if (r == 0) {
+		*e = (struct err){0}; /* opening says that there were none */
 		r = compile_all(c->tables, c->landscape, c->store, NULL, e);
+	}
 	if (r < 0) {
 		tables_failed(c, "tables.rebuild", e);
 		return r;
 	}
+	tables_noted(e);
 	netd_note_unknown(c, store_revision(c->store));
 	tables_moved(c, store_revision(c->store));
 	log_event(LOG_INFO, "tables.rebuilt", LF_UINT("generation", c->generation));
@@ -159,12 +169,15 @@ static void readers_end(struct control *c, const char *why)
 static int tables_catch_up(struct control *c, struct err *e)
 {
 	bool foreign = tables_are_foreign(c);
-	int r = compile_catch_up(c->tables, c->landscape, c->store, NULL, e);
+	int r;
 
+	*e = (struct err){0};
+	r = compile_catch_up(c->tables, c->landscape, c->store, NULL, e);
 	if (r < 0) {
 		tables_failed(c, "tables.catch-up", e);
 		return r;
 	}
+	tables_noted(e);
 	netd_note_unknown(c, store_revision(c->store));
 	tables_moved(c, store_revision(c->store));
 	if (foreign)
@@ -250,6 +263,7 @@ void tables_keep_change(struct control *c, const struct compile_change *changes,
 		tables_failed(c, "tables.change", &e);
 		return;
 	}
+	tables_noted(&e);
 	if (outcome.networks_changed)
 		netd_note_change(c, revision);
 	tables_moved(c, revision);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 static uint64_t min64(uint64_t a, uint64_t b)
 {
@@ -12,6 +13,16 @@ static uint64_t min64(uint64_t a, uint64_t b)
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
+
+/* Connections of clients need descriptors, too. */
+static unsigned askers_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		limit.rlim_cur = 1024;
+	return (unsigned)min64(limit.rlim_cur / 4, FORWARD_ASKERS_MAX);
+}
 
 int forwards_init(struct dns_worker *w)
 {
@@ -25,6 +36,7 @@ int forwards_init(struct dns_worker *w)
 	}
 	for (size_t i = 0; i < FORWARD_BUCKETS; i++)
 		list_init(&f->buckets[i]);
+	f->askers_max = askers_max();
 	entropy_init(&f->entropy);
 	pool_init(&f->daemon, 0);
 	f->daemon.is_daemon = true;
@@ -200,10 +212,11 @@ void forward_timer(struct dns_worker *w, struct timer *t)
 
 	if (w->now_ms >= a->begun_ms + FORWARD_BUDGET_MS) {
 		ask_failed(w, a);
-	} else if (a->side) {
+	} else if (a->side && !pool_lacks(w->forwards, &a->q, a->queued_server)) {
 		a->next_ms = w->now_ms + FORWARD_NEXT_MS; /* its turn has not come */
 		ask_timer_set(w, a);
 	} else {
+		queue_leave(w, a);
 		ask_next(w, a);
 	}
 }

@@ -104,9 +104,9 @@ struct asker {
 };
 
 struct side {
-	struct list idle;  /* struct asker */
-	struct list queue; /* struct ask */
-	unsigned n_idle, n_queue;
+	struct list idle;	     /* struct asker */
+	struct list queue;	     /* struct ask */
+	unsigned n, n_idle, n_queue; /* n: of a network: all, idle or not */
 };
 
 struct pool {
@@ -181,6 +181,8 @@ struct forwards {
 	struct pool daemon;
 	struct asker *spare;
 	unsigned n_asks, n_tcp;
+	unsigned
+		askers_max; /* of the daemon, UDP: FORWARD_ASKERS_MAX, or a part of the descriptors that we may have */
 	uint8_t key[SIPHASH_KEY_BYTES];
 	struct entropy entropy;
 	uint8_t message[DNS_MESSAGE_MAX]; /* as it came */
@@ -218,6 +220,8 @@ void asker_ready(struct dns_worker *w, struct source *source, uint32_t events);
 void pool_init(struct pool *p, uint32_t router);
 /* Every asker is closed; no ask has one, or waits. */
 void pools_done(struct dns_worker *w);
+/* The network has no socket of this family at all. */
+bool pool_lacks(struct forwards *f, const struct question *q, uint8_t server);
 /*
  * For a server of this ask: an idle asker, or one of its own tries, which ends. NULL: there is none now; then the ask waits for one,
  * if its pool has a queue and room in it.

@@ -93,8 +93,7 @@ static struct asker *daemon_asker_new(struct dns_worker *w, unsigned family, enu
 	struct asker *s;
 	int fd;
 
-	if (kind == ASKER_UDP ? f->daemon.n_used >= FORWARD_ASKERS_MAX
-			      : f->n_tcp >= FORWARD_TCP_MAX)
+	if (kind == ASKER_UDP ? f->daemon.n_used >= f->askers_max : f->n_tcp >= FORWARD_TCP_MAX)
 		return NULL;
 	fd = socket(family ? AF_INET6 : AF_INET,
 		    (kind == ASKER_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -257,6 +256,14 @@ static struct asker *own_find(const struct ask *a, unsigned family, enum asker_k
 	return NULL;
 }
 
+bool pool_lacks(struct forwards *f, const struct question *q, uint8_t server)
+{
+	const struct pool *p = q->from_daemon ? &f->daemon : *pool_find(f, q->router);
+
+	return !p ||
+	       (!p->is_daemon && p->sides[family_of(&q->servers[server].addr)][ASKER_UDP].n == 0);
+}
+
 struct asker *asker_take(struct dns_worker *w, struct ask *a, uint8_t server, bool is_tcp)
 {
 	struct forwards *f = w->forwards;
@@ -299,6 +306,9 @@ void asker_give_back(struct dns_worker *w, struct asker *s)
 		const uint8_t server = a->queued_server;
 
 		queue_leave(w, a);
+		a->next_ms = w->now_ms + FORWARD_NEXT_MS;
+		ask_timer_set(w, a);
+		a->n_tries++;
 		try_begin(w, a, s, server);
 		return;
 	}
@@ -333,6 +343,7 @@ void forward_socket_gone(struct dns_worker *w, const struct msg_endpoint *at)
 		return;
 	*link = s->next;
 	t = s->try;
+	p->sides[s->family][s->kind].n--;
 	if (!t)
 		p->sides[s->family][s->kind].n_idle--;
 	asker_close(w, s);
@@ -368,5 +379,6 @@ void forward_socket(struct dns_worker *w, const struct msg_endpoint *at, int fd)
 	s->pool = p;
 	s->next = p->askers;
 	p->askers = s;
+	p->sides[s->family][s->kind].n++;
 	asker_give_back(w, s);
 }

@@ -75,6 +75,15 @@ static bool try_send(struct try *t)
 	return t->is_tcp || send(fd, t->query + 2, t->query_len - 2u, MSG_DONTWAIT) >= 0;
 }
 
+/* Not at once to the next server: this may be happening to many, one within the other. */
+static void next_soon(struct dns_worker *w, struct ask *a)
+{
+	if (a->turn >= a->q.n_servers)
+		return;
+	a->next_ms = w->now_ms;
+	ask_timer_set(w, a);
+}
+
 void try_begin(struct dns_worker *w, struct ask *a, struct asker *s, uint8_t server)
 {
 	struct try *t = try_new(w->forwards, a, s, server);
@@ -88,12 +97,8 @@ void try_begin(struct dns_worker *w, struct ask *a, struct asker *s, uint8_t ser
 		dns_count(w, forward_tcp_total);
 	if (try_send(t))
 		return;
-	/* No way there: not at once to the next, which may be in a queue of many to whom this just happened. */
-	try_end(w, t);
-	if (a->turn < a->q.n_servers) {
-		a->next_ms = w->now_ms;
-		ask_timer_set(w, a);
-	}
+	try_end(w, t); /* no way there */
+	next_soon(w, a);
 }
 
 /* --- which server ----------------------------------------------------------------------------------------------- */
@@ -125,7 +130,10 @@ void ask_next(struct dns_worker *w, struct ask *a)
 			continue;
 		a->next_ms = w->now_ms + FORWARD_NEXT_MS;
 		ask_timer_set(w, a);
-		ask_server(w, a, server, false);
+		if (a->turn < n && pool_lacks(w->forwards, &a->q, server))
+			next_soon(w, a);
+		else
+			ask_server(w, a, server, false);
 		return;
 	}
 	ask_failed(w, a);
@@ -201,7 +209,7 @@ static void try_answered(struct dns_worker *w, struct try *t, const struct reply
 }
 
 /* False: the try goes on. */
-static bool try_take(struct dns_worker *w, struct try *t, const uint8_t *p, size_t len)
+static bool try_take(struct dns_worker *w, struct try *t, uint8_t *p, size_t len)
 {
 	const uint8_t *id = t->query + 2;
 	struct reply r;
@@ -220,6 +228,8 @@ static bool try_take(struct dns_worker *w, struct try *t, const uint8_t *p, size
 		try_said(w, t, DNS_SERVFAIL);
 		return true;
 	case REPLY_GOOD:
+		/* Names that lean on the question's are not to show our mixture of letters. */
+		memcpy(p + DNS_HEADER_BYTES, t->ask->q.name, t->ask->q.name_len);
 		try_answered(w, t, &r);
 		return true;
 	default:

@@ -210,6 +210,9 @@ static void parent_ready(struct dns_worker *w, struct source *s, uint32_t events
 {
 	int r;
 
+	/* Without a parent nobody would restart or stop us. */
+	if (events & EPOLLHUP)
+		w->stopping = true;
 	while (!w->stopping) {
 		if (!descriptor_is_free(w) && !tcps_make_room(w)) {
 			w->parent_waits = true;
@@ -221,7 +224,6 @@ static void parent_ready(struct dns_worker *w, struct source *s, uint32_t events
 		if (r == -EAGAIN)
 			return;
 		if (r < 0) {
-			/* Without a parent nobody would restart or stop us. */
 			w->stopping = true;
 			return;
 		}

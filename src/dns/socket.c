@@ -8,7 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define BUCKETS 4096u
+#define BUCKETS	   4096u
+#define SEND_BYTES (128 << 10) /* of answers that a peer does not take, in the kernel */
 
 int dns_sockets_init(struct dns_worker *w)
 {
@@ -149,9 +150,11 @@ int dns_socket_open(struct dns_worker *w, const struct msg_endpoint *at, bool is
 	list_append(bucket_of(w, at, is_tcp), &s->node);
 	w->n_sockets++;
 	dns_count_set(w, DNS_sockets, w->n_sockets);
-	/* Connections have it from their listener: answers are written whole. */
-	if (is_tcp)
+	/* Connections have it from their listener. */
+	if (is_tcp) {
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(const int){1}, sizeof(int));
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(const int){SEND_BYTES}, sizeof(int));
+	}
 	r = s->is_wildcard ? udp_wildcard(fd) : 0;
 	if (r < 0) {
 		socket_end(w, s);

@@ -294,14 +294,13 @@ static size_t queries(struct dns_worker *w, struct tcp *c, const uint8_t *p, siz
 		if (len - at < TCP_LENGTH + n)
 			break;
 		dns_count(w, queries_tcp_total);
+		if (!query(w, c, p + at + TCP_LENGTH, n))
+			return len;
 		if (!is_query(p + at + TCP_LENGTH, n)) {
-			dns_count(w, dropped_malformed_total);
 			c->ended = true;
 			at = len;
 			break;
 		}
-		if (!query(w, c, p + at + TCP_LENGTH, n))
-			return len;
 		at += TCP_LENGTH + n;
 	}
 	if (at > 0)

@@ -18,8 +18,9 @@
 
 #include "dns/worker.h"
 
-#define TCP_MAX		 16384u /* connections; fewer if there are few descriptors */
-#define TCP_EACH	 256u	/* ... of one source */
+#define TCP_MAX		 16384u		     /* connections; fewer if there are few descriptors */
+#define TCP_SHARE(max)	 ((max) / 4 * 3 + 1) /* ... of one network, so that others have theirs */
+#define TCP_EACH	 256u		     /* ... of one source */
 #define TCP_IDLE_MS	 10000
 #define TCP_IDLE_LEAST	 1000 /* when all places are taken */
 #define TCP_OUT_MAX	 65536u

@@ -105,6 +105,7 @@ static struct tcp *tcp_new(struct dns_worker *w, struct dns_socket *s, struct tc
 	c->port = port;
 	c->of = of;
 	of->n++;
+	s->served->n_tcp++;
 	w->tcps->n++;
 	dns_count_set(w, DNS_tcp_connections, w->tcps->n);
 	tcp_touch(w, c);
@@ -126,6 +127,7 @@ void tcp_close(struct dns_worker *w, struct tcp *c)
 	c->of->n--;
 	source_release(w, c->of);
 	c->of = NULL;
+	c->socket->served->n_tcp--;
 	w->tcps->n--;
 	dns_count_set(w, DNS_tcp_connections, w->tcps->n);
 	tcp_octets_free(w, &c->out);
@@ -284,19 +286,35 @@ void tcps_timer(struct dns_worker *w, struct timer *timer)
 
 /* --- taking connections ----------------------------------------------------------------------------------------- */
 
-bool tcps_make_room(struct dns_worker *w)
+/* Of one network, or of any (NULL). */
+static bool make_room(struct dns_worker *w, const struct served *of)
 {
 	list_foreach (it, &w->tcps->idle) {
 		struct tcp *c = container_of(it, struct tcp, node);
 
 		if (tcp_is_busy(c)) {
 			tcp_touch(w, c);
-			continue;
+		} else if (!of || c->socket->served == of) {
+			tcp_close(w, c);
+			return true;
 		}
-		tcp_close(w, c);
-		return true;
 	}
 	return false;
+}
+
+bool tcps_make_room(struct dns_worker *w)
+{
+	return make_room(w, NULL);
+}
+
+/* The same if there is no place for one more, in all or for one network. */
+static bool has_room(struct dns_worker *w, const struct served *s)
+{
+	const uint32_t max = tcps_max(w);
+
+	if (s->n_tcp >= TCP_SHARE(max) && !make_room(w, s))
+		return false;
+	return w->tcps->n < max || make_room(w, NULL);
 }
 
 /* The same among those of one source. */
@@ -321,9 +339,8 @@ static void take(struct dns_worker *w, struct dns_socket *s, int fd,
 	struct tcp_source *of;
 	uint16_t port;
 	const struct addr addr = addr_from_sockaddr(sa, &port);
-	bool ok = w->tcps->n < tcps_max(w) || tcps_make_room(w);
 
-	of = ok ? source_get(w, s->at.network, &addr) : NULL;
+	of = has_room(w, s->served) ? source_get(w, s->at.network, &addr) : NULL;
 	if (of && source_make_room(w, of) && tcp_new(w, s, of, &addr, port, fd)) {
 		dns_count(w, tcp_accepted_total);
 		return;

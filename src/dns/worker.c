@@ -14,7 +14,8 @@
 #define SERVED_FIRST 64
 #define RRL_SETS     16384 /* 1.5 MiB */
 #define RRL_BURST_S  1
-#define UNTOLD_MS    10 /* while control does not take an acknowledgement */
+#define COMPLAINT_MS 1000 /* one line for all that come in that time */
+#define UNTOLD_MS    10	  /* while control does not take an acknowledgement */
 
 /* --- views ------------------------------------------------------------------------------------------------------ */
 
@@ -328,6 +329,18 @@ static const uint8_t *query_keep(const struct served *s, const uint8_t *query, s
 	return memcpy(kept, query, len);
 }
 
+/* Counters tell how many. */
+static void malformed(struct dns_worker *w, const struct served *s, const struct dns_client *c)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (w->now_ms - w->complained_ms < COMPLAINT_MS)
+		return;
+	w->complained_ms = w->now_ms;
+	log_event(LOG_INFO, "query.malformed", LF_STR("source", addr_format(&c->addr, text)),
+		  LF_UINT("network", s->router), LF_BOOL("tcp", c->is_tcp));
+}
+
 size_t dns_worker_query(struct dns_worker *w, struct served *s, const struct from *from,
 			bool is_tcp, const uint8_t *query, size_t len, uint8_t *out, size_t cap)
 {
@@ -345,9 +358,12 @@ size_t dns_worker_query(struct dns_worker *w, struct served *s, const struct fro
 	n = dns_answer(&s->view, query, len, &client, out, cap);
 	switch (client.outcome) {
 	case DNS_ANSWER:
+		if (client.rcode == DNS_FORMERR)
+			malformed(w, s, &client);
 		break;
 	case DNS_DROP:
 		dns_count(w, dropped_malformed_total);
+		malformed(w, s, &client);
 		return 0;
 	case DNS_FORWARD:
 		forward_take(w, s, from, &client, query, len, NULL, 0);
@@ -396,7 +412,7 @@ static int turn_wait(const struct dns_worker *w, int timeout_ms)
 
 	if (w->stopping || tcps_has_more(w))
 		return 0;
-	if (w->bell && (wait < 0 || wait > UNTOLD_MS))
+	if (w->bell && w->tables && (wait < 0 || wait > UNTOLD_MS))
 		wait = UNTOLD_MS;
 	if (timeout_ms >= 0 && (wait < 0 || wait > timeout_ms))
 		wait = timeout_ms;
@@ -422,7 +438,7 @@ void dns_worker_turn(struct dns_worker *w, int timeout_ms)
 	timers_run(&w->timers, w->now_ms, timer_fired, w);
 	tcps_run(w);
 	dns_worker_data_end(w);
-	if (w->bell && w->tables) /* one that came before there are tables waits for them */
+	if (w->bell && w->tables)
 		dns_link_acknowledge(w);
 	tcps_reap(w);
 	dns_sockets_reap(w);

@@ -57,6 +57,7 @@ struct served {
 	uint32_t router;
 	uint32_t refs;
 	uint32_t n_later; /* answers owed in it */
+	uint32_t n_tcp;	  /* connections open in it */
 	struct dns_view view;
 	struct served *next; /* in its bucket */
 };
@@ -134,7 +135,8 @@ struct dns_worker {
 	struct transfers *transfers; /* transfer.c */
 	struct timers timers;
 	uint64_t now_ms;
-	uint32_t now_s; /* since 1970 */
+	uint32_t now_s;		/* since 1970 */
+	uint64_t complained_ms; /* of a malformed query, last */
 	struct dns_counters *counters;
 };
 

@@ -27,7 +27,7 @@ static int server_read(const json_t *v, const struct addr *earlier, size_t n, st
 		       struct err *e)
 {
 	char quoted[64];
-	struct addr a;
+	struct addr a, everywhere;
 
 	if (!json_is_string(v))
 		return schema_wrong_type(e, NULL, SCHEMA_STRING, v);
@@ -36,7 +36,8 @@ static int server_read(const json_t *v, const struct addr *earlier, size_t n, st
 	    addr_parse(json_string_value(v), &a) < 0 || addr_is_wildcard(&a))
 		return err_set(e, ERR_INVALID, NULL,
 			       "\"%s\" is no IPv4 or IPv6 address of a name server", quoted);
-	if (strcmp(json_string_value(v), RESOLVER_EVERYWHERE) == 0)
+	/* Also in another spelling, ::ffff:168.63.129.16. */
+	if (addr_parse(RESOLVER_EVERYWHERE, &everywhere) == 0 && addr_is_equal(&a, &everywhere))
 		return err_set(e, ERR_INVALID, NULL,
 			       "%s is the resolver itself, which would ask itself for ever; name "
 			       "the server that it is to ask",

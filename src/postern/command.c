@@ -250,8 +250,8 @@ static const struct command commands[] = {
 		.name = "exec", .group = OTHER, .words = "HOST", .also = "run ssh enter shell nsenter",
 		.summary = "Run a command on a host",
 		.about =
-			"The command runs on this machine, as root, with the host's network and the names that answer\n"
-			"there in /etc/hosts; everything else is as it is here. Its exit status is the command's. What\n"
+			"The command runs on this machine, as root, with the host's network and the resolver of that\n"
+			"network in /etc/resolv.conf; everything else is as it is here. Its exit status is the command's. What\n"
 			"stands behind HOST, or behind --, is the command and not looked into.",
 		.examples =
 			"  postern exec web -- kubectl get ns\n"

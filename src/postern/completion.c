@@ -46,11 +46,8 @@ static const char *object_kind(const char *word)
 {
 	static const struct {
 		const char *word, *kind;
-	} kinds[] = {{"CLUSTER", "cluster"},
-		     {"NAME", "cluster"},
-		     {"HOST", "host"},
-		     {"NETWORK", "network"},
-		     {"ZONE", "zone"}};
+	} kinds[] = {{"CLUSTER", "cluster"}, {"NAME", "cluster"}, {"HOST", "host"},
+		     {"NETWORK", "network"}, {"SITE", "site"},	  {"ZONE", "zone"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		size_t n = strlen(kinds[i].word);

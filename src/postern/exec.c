@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * exec: a command as it would run on a host: in the host's network namespace, with the network's resolver in /etc/resolv.conf and the
- * names that answer there in /etc/hosts, in a mount namespace of its own so that nobody else sees them. The command replaces this process.
+ * exec: a command as it would run on a host: in the host's network namespace, and with the network's resolver in /etc/resolv.conf, in a
+ * mount namespace of its own so that nobody else sees it. The command replaces this process.
  */
 #include "postern/command.h"
 #include "postern/exec_hosts.h"
@@ -25,19 +25,16 @@
 #define EXIT_NOT_RUNNABLE 126
 #define EXIT_NOT_FOUND	  127
 
-static int ask(const struct cli *c, const char *host, struct answer *ret_host,
-	       struct answer *ret_names, struct err *e)
+static int ask(const struct cli *c, const char *host, struct answer *ret_host, struct err *e)
 {
-	_cleanup_free_ char *names = NULL;
 	struct target t;
 	int rc;
 
 	target_init(&t, "/v1/hosts");
 	target_segment(&t, host);
-	names = must_printf("%s/names", t.text);
 	rc = client_get(&c->client, t.text, ret_host, e);
 	target_done(&t);
-	return rc < 0 ? rc : client_get(&c->client, names, ret_names, e);
+	return rc;
 }
 
 static int enter_network(const char *host, const char *path, struct err *e)
@@ -116,9 +113,9 @@ static int resolver_mount(const json_t *host, struct err *e)
 	return 0;
 }
 
-static int enter_mounts(const json_t *host, const json_t *names, struct err *e)
+static int enter_mounts(const json_t *host, struct err *e)
 {
-	_cleanup_free_ char *own = file_read(HOSTS), *text = exec_hosts(own, names);
+	_cleanup_free_ char *own = file_read(HOSTS), *text = exec_hosts(own);
 	int rc;
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -143,7 +140,7 @@ static int run_command(char **words, struct err *e)
 int exec_run(struct cli *c, struct err *e)
 {
 	const char *host = args_word(&c->args, 0);
-	struct answer object = {0}, names = {0};
+	struct answer object = {0};
 	int rc;
 
 	if (strncmp(host, "host/", 5) == 0)
@@ -151,7 +148,7 @@ int exec_run(struct cli *c, struct err *e)
 	if (!c->args.rest)
 		return err_set(e, ERR_USAGE, NULL,
 			       "no command; \"postern exec %s -- kubectl get ns\" runs one", host);
-	rc = ask(c, host, &object, &names, e);
+	rc = ask(c, host, &object, e);
 	if (rc == 0 && geteuid() != 0)
 		rc = err_set(e, ERR_FORBIDDEN, NULL,
 			     "only root enters a network namespace; try sudo postern exec %s ...",
@@ -159,8 +156,7 @@ int exec_run(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = enter_network(host, field_text(object.json, "status.namespace", NULL), e);
 	if (rc == 0)
-		rc = enter_mounts(object.json, names.json, e);
-	answer_done(&names);
+		rc = enter_mounts(object.json, e);
 	answer_done(&object);
 	return rc < 0 ? rc : run_command(c->args.rest, e);
 }

@@ -384,6 +384,35 @@ static int from_parent(int argc, char **argv, struct options *o, struct err *e)
 	return 0;
 }
 
+/* 127.0.0.0/8 and ::1: whoever listens on a wildcard listens there. */
+static bool is_loopback(const struct addr *a)
+{
+	return a->family == ADDR_V4 ? a->lo >> 24 == 127 : !a->hi && a->lo == 1;
+}
+
+static int dns_loop_check(const struct options *o, struct err *e)
+{
+	for (size_t i = 0; i < o->n_dns_forward; i++) {
+		const struct endpoint *f = &o->dns_forward[i];
+
+		for (size_t k = 0; k < o->n_dns_listen; k++) {
+			const struct endpoint *l = &o->dns_listen[k];
+			char server[ENDPOINT_TEXT_MAX], listener[ENDPOINT_TEXT_MAX];
+
+			if (f->port != l->port ||
+			    !(addr_is_equal(&f->addr, &l->addr) ||
+			      (addr_is_wildcard(&l->addr) && is_loopback(&f->addr))))
+				continue;
+			return err_set(e, ERR_USAGE, NULL,
+				       "--dns-forward %s leads to --dns-listen %s: the name server "
+				       "would ask itself",
+				       endpoint_format(&f->addr, f->port, server),
+				       endpoint_format(&l->addr, l->port, listener));
+		}
+	}
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options, struct err *e)
 {
 	_cleanup_free_ struct options *o = calloc(1, sizeof *o);
@@ -410,6 +439,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 		ret = config_apply(config, o, e);
 	if (!ret)
 		ret = apply(argc, argv, o, e);
+	if (!ret)
+		ret = dns_loop_check(o, e);
 out:
 	if (!ret)
 		memcpy(ret_options, o, sizeof *o);

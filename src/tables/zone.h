@@ -125,6 +125,9 @@ bool zone_soa(const struct zone *z, struct zone_rrset *ret_set);
 typedef int zone_node_fn(const uint8_t *relative, size_t len, const struct zone_node *node,
 			 void *arg);
 int zone_each(const struct zone *z, zone_node_fn *fn, void *arg) _must_check_;
+/* The same, a step at a time: 1 and the node at *slot or behind it, which is moved on; 0: there are no more; -ERR_UNAVAILABLE. */
+int zone_next(const struct zone *z, uint32_t *slot, const uint8_t **ret_relative, size_t *ret_len,
+	      struct zone_node *ret_node) _must_check_;
 
 /*
  * The records of a set, one after another: data and TTL of the one at *at, which is moved on. False at the end, or if they do not add up.

@@ -192,24 +192,34 @@ bool zone_rrset_next(const struct zone_rrset *set, size_t *at, struct zone_rdata
 	return true;
 }
 
+int zone_next(const struct zone *z, uint32_t *slot, const uint8_t **ret_relative, size_t *ret_len,
+	      struct zone_node *ret_node)
+{
+	while (*slot < z->n_slots) {
+		const uint32_t at =
+			load_u32(z->blob + z->slots_at + (size_t)(*slot)++ * SLOT_BYTES + 4);
+
+		if (at != 0)
+			return node_open(z, at, ret_relative, ret_len, ret_node) ? 1
+										 : -ERR_UNAVAILABLE;
+	}
+	return 0;
+}
+
 int zone_each(const struct zone *z, zone_node_fn *fn, void *arg)
 {
-	for (uint32_t i = 0; i < z->n_slots; i++) {
-		const uint32_t at = load_u32(z->blob + z->slots_at + (size_t)i * SLOT_BYTES + 4);
-		struct zone_node node;
-		const uint8_t *name;
-		size_t len;
-		int r;
+	struct zone_node node;
+	const uint8_t *name;
+	uint32_t slot = 0;
+	size_t len;
+	int r;
 
-		if (at == 0)
-			continue;
-		if (!node_open(z, at, &name, &len, &node))
-			return -ERR_UNAVAILABLE;
+	while ((r = zone_next(z, &slot, &name, &len, &node)) > 0) {
 		r = fn(name, len, &node, arg);
 		if (r != 0)
 			return r;
 	}
-	return 0;
+	return r;
 }
 
 /* --- the walk that checks ------------------------------------------------------------------------------------ */

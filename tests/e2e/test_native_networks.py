@@ -172,7 +172,8 @@ def test_status_of_every_kind(postern, landscape):
     assert status("subnets/private-a") == {"hosts": 1, "freeAddresses": 256 - 5 - 2,
                                            "usedBy": ["cluster/private", "host/web"]}
     assert status("hosts/web") == {"network": "shop", "namespace": status("hosts/web")["namespace"],
-                                   "addresses": ["10.0.1.9"], "publicAddresses": [], "usedBy": []}
+                                   "addresses": ["10.0.1.9"], "publicAddresses": [], "resolvers": ["10.0.1.2"],
+                                   "usedBy": []}
     assert os.path.basename(status("hosts/web")["namespace"]).endswith(".host.web")
     assert status("public-addresses/nat-address") == {"usedBy": ["nat-gateway/nat"]}
     assert status("clusters/private")["endpoints"] == [
@@ -201,9 +202,10 @@ def test_what_the_cli_got_can_be_applied_again(postern, landscape, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to enter namespaces")
 def test_exec_runs_on_the_host(postern, landscape):
-    p = postern.cli("exec", "web", "--", "sh", "-c", "ip -o addr; cat /etc/hosts /etc/resolv.conf; exit 3", check=False)
+    p = postern.cli("exec", "web", "--", "sh", "-c", "ip -o addr; cat /etc/resolv.conf; getent ahosts private.example.org; exit 3",
+                    check=False)
     assert p.returncode == 3, p.stderr
-    assert " 10.0.1.9/" in p.stdout and "10.0.1.7 private.example.org\n" in p.stdout
-    assert "nameserver 10.0.1.2\n" in p.stdout
+    assert " 10.0.1.9/" in p.stdout and "nameserver 10.0.1.2\n" in p.stdout
+    assert "10.0.1.7 " in p.stdout.splitlines()[-1], "by the name server"
     p = postern.cli("exec", "peered", "ip", "-o", "addr")
     assert " 10.1.0.9/" in p.stdout and "10.0.1.9" not in p.stdout

@@ -99,7 +99,7 @@ def test_applied_again_is_no_change(nets):
     assert nets.snapshot() == before
 
 
-def test_names_in_the_hosts_file(nets, upstream):
+def test_names_on_a_host(nets, upstream):
     nets.cli_apply(*landscape(), api(upstream))
     out = nets.cli("exec", "l1", "--", "getent", "ahosts", "api.example.org").stdout
     assert {line.split()[0] for line in out.splitlines()}, out

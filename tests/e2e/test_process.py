@@ -131,8 +131,8 @@ def test_connections_during_gate_death_are_served_by_it_later(make_postern, upst
 # --- name server processes -----------------------------------------------------------------------------------------
 
 def ask(port, number, tcp=False):
-    """A question for SOA of corp.example by a new socket; the answer's id and code, None if none came."""
-    query = number.to_bytes(2, "big") + b"\x01\x00\0\1\0\0\0\0\0\0" + b"\4corp\7example\0\0\6\0\1"
+    """A question for A of www.corp.example by a new socket; the answer's id, code and last octets, None if none came."""
+    query = number.to_bytes(2, "big") + b"\x01\x00\0\1\0\0\0\0\0\0" + b"\3www\4corp\7example\0\0\1\0\1"
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) as s:
         s.settimeout(10)
         s.connect((V4, port))
@@ -142,7 +142,12 @@ def ask(port, number, tcp=False):
         except (TimeoutError, ConnectionError):
             return None
     answer = answer[2:] if tcp else answer
-    return (int.from_bytes(answer[:2], "big"), answer[3] & 15) if len(answer) >= 12 else None
+    return (int.from_bytes(answer[:2], "big"), answer[3] & 15, answer[-4:]) if len(answer) >= 12 else None
+
+
+ZONE = {"kind": "zone", "name": "corp", "domain": "corp.example", "visibility": "public",
+        "records": [{"name": "www", "type": "A", "values": ["192.0.2.80"]}]}
+WWW = bytes([192, 0, 2, 80])
 
 
 def test_killed_dns_process_comes_back(make_postern):
@@ -150,6 +155,7 @@ def test_killed_dns_process_comes_back(make_postern):
     port = free_port()
     d = make_postern("--dns", "2", "--dns-listen", "%s:%d" % (V4, port), "--dns-rate", "0").start()
     assert d.status()["dnsListeners"] == ["%s:%d" % (V4, port)]
+    d.apply(ZONE)
     number = 0
     for _ in range(3):
         old = d.status()["dns"][1]["pid"]
@@ -157,7 +163,7 @@ def test_killed_dns_process_comes_back(make_postern):
             os.kill(old, signal.SIGKILL)
             for _ in range(100):
                 number += 1
-                assert ask(port, number, tcp=number % 10 == 0)[0] == number
+                assert ask(port, number, tcp=number % 10 == 0) == (number, 0, WWW)
             ev.wait("dns-gone", dns=1)
             ev.wait("dns-up", dns=1)
         op = d.put(cluster("dns-%d" % number, [("127.0.0.1", 9)]))["operation"]
@@ -178,6 +184,7 @@ def test_a_dns_process_that_hangs_is_ended(make_postern):
     """The other one answers meanwhile; the change that it does not acknowledge waits for it, then for nobody."""
     port = free_port()
     d = make_postern("--dns", "2", "--dns-listen", "%s:%d" % (V4, port)).start()
+    d.apply(ZONE)
     pid = d.status()["dns"][0]["pid"]
     with d.events() as ev:
         os.kill(pid, signal.SIGSTOP)
@@ -188,7 +195,7 @@ def test_a_dns_process_that_hangs_is_ended(make_postern):
         ev.wait("dns-up", dns=0)
     wait_until("all up", d.is_up)
     assert d.call("GET", "/v1/operations/%s" % r["operation"]["id"])["status"] == "succeeded"
-    assert ask(port, 7)[0] == 7
+    assert ask(port, 7) == (7, 0, WWW)
 
 
 def test_a_second_daemon_on_the_same_dns_address_is_refused(make_postern):
@@ -203,16 +210,15 @@ def test_a_second_daemon_on_the_same_dns_address_is_refused(make_postern):
 def test_without_networks_and_address_there_is_no_name_server(make_postern):
     d = make_postern("--networks", "off", "--user-dns", "postern-nobody-has-this").start()
     assert d.status()["dns"] == [] and d.children()["dns"] == []
-    zone = {"kind": "zone", "name": "corp", "domain": "corp.example", "visibility": "public"}
     with pytest.raises(ApiError) as refused:
-        d.apply(zone)
+        d.apply(ZONE)
     assert refused.value.code == "unavailable" and refused.value.path.endswith("kind")
     assert "start it with --dns-listen, or with networks" in refused.value.message
     d.stop()
     log = d.read_log()
     d = make_postern("--networks", "off", "--dns-listen", "%s:%d" % (V4, free_port()), "--dns", "1").start()
     assert len(d.status()["dns"]) == 1 and "postern_dns" not in log
-    assert d.apply(zone)["operation"]["status"] == "succeeded"
+    assert d.apply(ZONE)["operation"]["status"] == "succeeded"
 
 
 def test_sigterm_ends_in_order(make_postern, upstream, alice):

@@ -290,6 +290,68 @@ def dns_packets():
     yield "resume", b"\xa9" + b"\0\x0c\1\0\0\1" + query(api)[1:]
 
 
+def served():
+    """Datagrams in both views, then all of them in streams: whole, in pieces, half closed, and with what is no query."""
+    packets = {name: data[1:] for name, data in dns_packets() if not name.startswith("resume")}
+    for name, packet in packets.items():
+        if not name[0].isupper() and "." not in name:
+            yield f"udp-{name}", bytes([0 if len(name) % 2 else 2]) + packet
+    stream = b"".join(struct.pack("!H", len(packet)) + packet for packet in packets.values())
+    one = packets["api.org-1"]
+    for step in (0, 1, 2, 7, 31):
+        for how in (1, 3, 5, 7):
+            yield f"tcp-{step}-{how}", bytes([step << 3 | how]) + stream[: 15000 if step in (0, 31) else 800]
+    framed = struct.pack("!H", len(one)) + one
+    yield "tcp-empty", b"\5" + framed + b"\0\0" + framed
+    yield "tcp-short", b"\5" + framed + b"\0\5hello" + framed
+    yield "tcp-long", b"\5\xff\xff" + one
+    yield "tcp-response", b"\1" + framed[:4] + b"\x80" + framed[5:] + framed
+    yield "tcp-nothing", b"\5"
+
+
+def wire(name):
+    """A name; a label that begins with > is a pointer to that offset instead, and ends it."""
+    out = b""
+    for label in name.split("."):
+        if label.startswith(">"):
+            return out + struct.pack("!H", 0xC000 | int(label[1:]))
+        if label:
+            out += bytes([len(label)]) + label.encode()
+    return out + b"\0"
+
+
+def record(owner, kind, data, ttl=60):
+    return wire(owner) + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
+
+
+def reply(question, kind, *sections, how=1, flags=0x8180):
+    counts = [len(section) for section in sections] + [0] * (3 - len(sections))
+    head = struct.pack("!HHHHHH", 0xABCD, flags, 1, *counts)
+    return bytes([how]) + head + wire(question) + struct.pack("!HH", kind, 1) + b"".join(b"".join(s) for s in sections)
+
+
+def replies():
+    a, soa = b"\xc0\0\2\1", wire("ns.>16") + wire("me.>16") + bytes(20)
+    opt = record("", 41, b"")
+    yield "plain", reply("www.test", 1, [record(">12", 1, a)], [], [opt])
+    yield "chain", reply("www.test", 1, [record(">12", 5, wire("b.>16")), record("b.test", 5, wire("c.>16")), record("c.test", 1, a)])
+    yield "chain-little-room", reply("www.test", 1, [record(">12", 5, wire("b.>16")), record("b.test", 1, a)], how=6)
+    yield "nxdomain", reply("www.test", 1, [], [record(">16", 6, soa)], flags=0x8183)
+    yield "signed", reply("www.test", 1, [record(">12", 1, a), record(">12", 46, b"\0\1" + bytes(20))], [], [opt])
+    yield "proof", reply("www.test", 1, [], [record(">16", 6, soa), record("x.>16", 47, wire("y.test") + b"\0\1\2")])
+    yield "mx", reply("test", 15, [record(">12", 15, b"\0\12" + wire("mail.>12")), record(">12", 15, b"\0\5" + wire(">35"))])
+    yield "srv", reply("_s._tcp.test", 33, [record(">12", 33, bytes(6) + wire("a.>20"))])
+    yield "any", reply("www.test", 255, [record(">12", 1, a), record(">12", 16, b"\2hi"), record(">12", 65280, b"\xc0\x0c")])
+    yield "minfo", reply("test", 14, [record(">12", 14, wire("a.>12") + wire("b.>12"))])
+    yield "referral", reply("www.test", 1, [], [record(">16", 2, wire("ns.>16"))], [record("ns.test", 1, a)])
+    yield "loop", reply("a.test", 1, [record(">12", 5, wire("b.>14")), record("b.test", 5, wire(">12"))])
+    yield "truncated", reply("www.test", 1, flags=0x8380)
+    yield "self", reply("www.test", 1, [record(">26", 1, a)])
+    yield "forward", reply("www.test", 1, [record(">40", 1, a), record("a.test", 1, a)])
+    yield "root", reply("", 2, [record("", 2, wire("a.root"))])
+    yield "old-ttl", reply("www.test", 1, [record(">12", 1, a, ttl=0xFFFFFFFF)])
+
+
 def main():
     top = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
     seeds_of = {
@@ -298,6 +360,8 @@ def main():
         "network_record": network_records(),
         "document": documents(),
         "dns": dns_packets(),
+        "dns_serve": served(),
+        "reply": replies(),
     }
     for codec, seeds in seeds_of.items():
         folder = top / codec

@@ -406,11 +406,6 @@ static void random_routes(struct tables_network *n, uint64_t *s)
 	}
 }
 
-static void resolver_add(struct tables_network *n, struct addr a, bool asks)
-{
-	*ADD(n->resolvers, n->n_resolvers) = (struct tables_resolver){.addr = a, .asks = asks};
-}
-
 static int resolver_by(const void *a, const void *b)
 {
 	const struct tables_resolver *x = a, *y = b;
@@ -427,9 +422,10 @@ static void resolvers_add(struct tables_network *n, bool asks)
 
 			a.lo |= 2;
 			if (a.family)
-				resolver_add(n, a, asks && i == 0);
+				*ADD(n->resolvers, n->n_resolvers) =
+					(struct tables_resolver){.addr = a, .asks = asks && i == 0};
 		}
-	resolver_add(n, v4_of(0xa83f8110), false);
+	ADD(n->resolvers, n->n_resolvers)->addr = v4_of(0xa83f8110);
 	qsort(n->resolvers, n->n_resolvers, sizeof *n->resolvers, resolver_by);
 }
 

@@ -13,13 +13,19 @@ IPv6 is the same in figures: 10.1.2.0/24 has fd00:10:1:2::/64 beside it.
 import rows
 
 NAME, FQDN = "prod", "prod.k8s.example.org"
+OWN_DOMAIN = "privatelink.k8s.example.org"
+RESOLVER = "168.63.129.16"  # the same in every network
 UPSTREAM = ("10.0.0.5", 6443)
 PORT = 443
 ENDPOINTS = {4: ["10.1.4.10", "10.1.3.20"], 6: ["fd00:10:1:4::a", "fd00:10:1:3::14"]}
 VIP = {4: ["10.1.5.10"], 6: ["fd00:10:1:5::a"]}
 OWN = {4: ["10.9.1.20"], 6: ["fd00:10:9:1::14"]}
 HOST_ADDRESSES = {}
-SPACES = {"near": 2, "beside": 3, "far": 4, "spoke": 5, "lonely": 8, "own": 9}
+SPACES = {"main": 1, "near": 2, "beside": 3, "far": 4, "spoke": 5, "lonely": 8, "own": 9}
+# Of the places' hosts: network or site, and the subnet's number.
+STANDS = {"P": ("main", 1), "N": ("main", 2), "X": ("main", 3), "PL": ("near", 2), "PU": ("beside", 1), "PP": ("far", 1),
+          "H": ("spoke", 2), "O": ("office", None), "U": ("lonely", 2), "E": ("own", 1)}
+DNS_SERVER = {4: "10.1.2.30", 6: "fd00:10:1:2::1e"}  # a DNS server of people's own, on the host N
 # As a step of rows.py says: hosts with the group `nodes` are admitted, or everything that is joined.
 ADMIT = {
     "nodes": [{"protocol": "tcp", "ports": 443, "groups": ["nodes"]}],
@@ -59,8 +65,24 @@ def host_name(place):
     return rows.stand(place).lower()
 
 
-def network(name, n):
-    return [doc("network", name, addressSpace=space(n))]
+def network(name, n, **fields):
+    return [doc("network", name, addressSpace=space(n), **fields)]
+
+
+def router(name, dns=None):
+    """The document of a network or site, with a section dns or none."""
+    fields = {"dns": dns} if dns is not None else {}
+    if name == "office":
+        return doc("site", name, addressSpace=["172.20.0.0/16", "fd00:172:20::/48"], publicAddress="at-o",
+                   connections=[{"network": "main"}], **fields)
+    return network(name, SPACES[name], **fields)[0]
+
+
+def resolvers(place):
+    """The addresses at which a place's network answers questions: of each family its subnet's, and the one of all networks."""
+    name, subnet = STANDS[place]
+    own = ["172.20.0.2", "fd00:172:20::2"] if name == "office" else at(SPACES[name], subnet, 2)
+    return own + [RESOLVER]
 
 
 def with_internet(name):
@@ -119,8 +141,7 @@ def joints():
         doc("peering", "near-far", networks=["near", "far"]),
         doc("hub", "transit", attachments=[{"network": "main"}, {"network": "spoke"}]),
         public("O"),
-        doc("site", "office", addressSpace=["172.20.0.0/16", "fd00:172:20::/48"], publicAddress="at-o",
-            connections=[{"network": "main"}]),
+        router("office"),
         doc("host", "o", site="office", addresses=["172.20.1.30", "fd00:172:20:1::1e"]),
     ]
 
@@ -150,7 +171,7 @@ def private_addresses(kind):
     return {f: ENDPOINTS[f][:len(placements(kind))] for f in rows.FAMILIES}
 
 
-def cluster(kind, step, name=NAME, fqdn=FQDN, upstream=UPSTREAM):
+def cluster(kind, step, name=NAME, fqdn=FQDN, upstream=UPSTREAM, dns=None):
     """The cluster's document in a mode's private kind, as a step sets it."""
     d = doc("cluster", name, upstreams=[{"address": upstream[0], "port": upstream[1]}], health={"kind": "none"},
             public={"fqdn": fqdn, "enabled": step.ranges != "off"})
@@ -160,11 +181,30 @@ def cluster(kind, step, name=NAME, fqdn=FQDN, upstream=UPSTREAM):
         d["private"] = {"kind": kind, "enabled": step.endpoint, "placements": placements(kind)}
         if kind == "interfaces":
             d["private"]["securityGroups"] = ["api"]
+    if dns is not None:
+        d["dns"] = dns
     return d
 
 
 def own_endpoint(**fields):
-    return doc("private-endpoint", "own", cluster=NAME, subnet="own", addresses=[OWN[f][0] for f in rows.FAMILIES], **fields)
+    return doc("private-endpoint", "own", cluster=NAME, subnet="own", addresses=[OWN[f][0] for f in rows.FAMILIES], dns=True,
+               **fields)
+
+
+def own_zone():
+    return doc("zone", "own-zone", domain=OWN_DOMAIN, visibility="private")
+
+
+def link(place, dns):
+    """The zone of the cluster's private name is linked to this place's network."""
+    name = STANDS[place][0]
+    zone = {"zone": dns["ownZone"]} if dns.get("zone") == "own" else {"cluster": NAME}
+    return doc("zone-link", "prod-" + name, **zone, **{"site" if name == "office" else "network": name})
+
+
+def forwarding(place, name):
+    """This place's network asks a DNS server in the cluster's network about the private name's domain."""
+    return router(STANDS[place][0], {"forward": [{"domain": name.split(".", 1)[1], "servers": list(DNS_SERVER.values())}]})
 
 
 def main_endpoint(**fields):
@@ -174,9 +214,14 @@ def main_endpoint(**fields):
 
 
 def twin(letter, upstream):
-    """A network, a host and a cluster, with the same addresses whatever the letter."""
+    """A network, a host, a cluster and a zone, with the same addresses and domain whatever the letter."""
     name = "twin-" + letter
     return network(name, 1) + [
+        doc("zone", name, domain="corp.internal", visibility="private", records=[
+            {"name": "who", "type": "A", "values": ["10.1.1.%d" % ord(letter)]},
+            {"name": "who", "type": "TXT", "values": [name]},
+            {"name": "only-" + letter, "type": "AAAA", "values": ["fd00:10:1:1::%x" % ord(letter)]}]),
+        doc("zone-link", name, zone=name, network=name),
         doc("subnet", name, network=name, ranges=ranges(1, 1)),
         doc("host", name, subnet=name, addresses=at(1, 1, 30)),
         doc("cluster", name, upstreams=[{"address": upstream[0], "port": upstream[1]}], health={"kind": "none"},

@@ -5,6 +5,7 @@ One mode of the specification, in an internet of its own: mode.py ID RESULT.json
 """
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -22,7 +23,7 @@ import rows  # noqa: E402
 import scenarios  # noqa: E402
 import verdict  # noqa: E402
 
-OBJECTS = {"own-endpoint": landscape.own_endpoint}
+OBJECTS = {"own-endpoint": landscape.own_endpoint, "own-zone": landscape.own_zone}
 
 
 def note(text):
@@ -40,47 +41,76 @@ def put_over(path, text):
 
 
 def own_names():
-    """What clients on the internet believe of the cluster's name, until a name server says it: the public addresses. What no file
-    knows nobody knows, and says so at once."""
-    put_over("/etc/hosts", "127.0.0.1 localhost\n" + "".join(
-        "%s %s\n" % (rows.PUBLIC[f][0], landscape.FQDN) for f in rows.FAMILIES))
-    put_over("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    """Clients on the internet ask the daemon's own address for it; hosts have the files that `postern exec` makes them."""
+    put_over("/etc/hosts", "127.0.0.1 localhost\n")
+    put_over("/etc/resolv.conf", "nameserver %s\noptions timeout:1 attempts:1\n" % rows.PUBLIC[4][0])
 
 
 def documents(mode, step):
-    docs = [landscape.endpoint_group(step.groups), landscape.cluster(mode.private, step)]
-    return docs + [OBJECTS[o]() for o in mode.objects]
+    """(first, last): the cluster refers to the first, the last to the cluster."""
+    objects = [OBJECTS[o]() for o in mode.objects]
+    first = [landscape.endpoint_group(step.groups)] + [o for o in objects if o["kind"] == "zone"]
+    if mode.network_dns is not None:
+        first.append(landscape.router("main", mode.network_dns))
+    forwarding = [landscape.forwarding(p, mode.private_name) for p in step.forwarded]
+    links = [landscape.link(p, mode.dns) for p in step.linked]
+    return first + forwarding + [landscape.cluster(mode.private, step, dns=mode.dns)] + links + [
+        o for o in objects if o["kind"] != "zone"]
 
 
-def look(w, place, tries, mode):
+def look(w, place, tries, mode, step):
     """A Seen (verdict.py)."""
-    seen = w.probe(place, tries)
-    if place in rows.INTERNET:
-        seen["names"] = None
-    seen["explained"] = {k: explained(w, place, f, h, seen, mode) for k, f, h in tries}
+    seen = w.probe(place, tries, verdict.names_of(mode))
+    seen["explained"] = {k: explained(w, place, f, h, n, seen) for k, f, h, n in tries}
+    if place not in rows.INTERNET:
+        seen["told"] = w.told(place, verdict.names_of(mode))
+        if place in step.forwarded:  # what another server knows nobody tells but that server
+            del seen["told"][rows.PRIVATE_NAME]
+        seen["said"] = said(w, place, mode)
     return seen
 
 
-def explained(w, place, family, host, seen, mode):
+def explained(w, place, family, host, name, seen):
     """What explain says of a try; None where it has no way to be asked."""
     if place in rows.INTERNET:
         return w.explain(place, family) if host is None else None
     if host is None:
         # By name and one family: the addresses of that family, as the name answered them; reached if one of them is.
-        answers = [w.explain(place, family, address=a) for a in seen["names"][str(family)]]
+        answers = [w.explain(place, family, address=a) for a in world.first(seen["names"][name])[str(family)]["addresses"]]
         if not answers:
             return {"reached": False, "rule": "the name has no address of this family"}
         return next((a for a in answers if a["reached"]), answers[0])
     return w.explain(place, family, address=host)
 
 
+SAID = re.compile(r"(\S+) answers (.*) here")
+
+
+def said(w, place, mode):
+    """What the explanation says that the name answers: {kind: [addresses]}, of the one that it speaks of."""
+    steps = w.explain(place, 4)["steps"]
+    m = SAID.match(steps[0]["text"]) if steps else None
+    kinds = {name: kind for kind, name in verdict.names_of(mode).items()}
+    world.check(m and m.group(1) in kinds, "explain does not say what the name answers: %s", steps)
+    return {kinds[m.group(1)]: [] if m.group(2) == "nothing" else m.group(2).split(", ")}
+
+
+def set_step(w, mode, step):
+    """What the step before has linked or forwarded, and this one has not, is undone."""
+    gone = [landscape.link(p, mode.dns) for s in mode.steps for p in s.linked if p not in step.linked]
+    w.apply(*documents(mode, step), *(landscape.router(landscape.STANDS[p][0]) for s in mode.steps for p in s.forwarded
+                                      if p not in step.forwarded))
+    for document in {d["name"]: d for d in gone}.values():
+        w.cli("delete", document["kind"], document["name"], check_=False)
+
+
 def take_step(w, mode, step, wanted):
     """Set the step and look from every place: ({place: Seen}, what is wrong on the whole)."""
-    w.apply(*documents(mode, step))
+    set_step(w, mode, step)
     seen, reached, accepted = {}, w.reached, w.accepted()
     for place, tries in wanted.items():
         try:
-            seen[place] = look(w, place, tries, mode)
+            seen[place] = look(w, place, tries, mode, step)
         except (AssertionError, OSError, ValueError) as e:
             seen[place] = str(e)
     came, let_in = w.accepted() - accepted, w.reached - reached
@@ -127,12 +157,15 @@ def run(mode, directory):
     results = []
     try:
         began = time.monotonic()
+        w.dns = mode.dns
         w.start()
         if mode.private or mode.steps or mode.id == "aks-deleted":
             w.apply(*landscape.everything())
         note("landscape up after %.1f s" % (time.monotonic() - began))
         wanted = verdict.tries_of(mode)
         seen_by_step, wrong = [], []
+        if any(s.forwarded for s in mode.steps):
+            w.serve_names()
         for step in mode.steps:
             began = time.monotonic()
             seen, bad = take_step(w, mode, step, wanted)

@@ -3,14 +3,17 @@
 """
 A client of an API server, run where it stands: probe.py REQUEST, a JSON object
 
-    name     the cluster's name, which is resolved as every program here resolves it (glibc, as getent ahosts does)
+    names    {kind: name}: the cluster's names; each is asked for, A and AAAA
+    servers  [[address, "udp" or "tcp"]]: whom they are asked of, on port 53, by sockets of our own
+    system   also as every program here resolves them (glibc, as getent ahosts does)
     port, ca
-    tries    [{id, family, host}]: host is an address, or null: the name's addresses of that family
+    tries    [{id, family, host, kind, name}]: host is an address, or null: the addresses of that family of the name of that kind, as the
+             first of the servers answered it; name is what TLS and HTTP call it
     timeout  seconds until silence counts as an answer; refusals are quick
 
-Prints {"names": {"4": [...], "6": [...]}, "tries": {id: {"reached", "how", "bytes", "address"}}}. A try by name takes the
-addresses in turn, as clients do; it is reached if one of them is. `how` is "reached", "reset", "refused", "no route",
-"silence", "no address", or what else went wrong; `bytes` is what came in before it did.
+Prints {"names": {kind: {server: {"4": {"rcode", "addresses"}, "6": ...}}}, "tries": {id: {"reached", "how", "bytes", "address"}}}. The
+server "system" has no rcode. A try by name takes the addresses in turn, as clients do; it is reached if one of them is. `how` is "reached",
+"reset", "refused", "no route", "silence", "no address", or what else went wrong; `bytes` is what came in before it did.
 """
 import errno
 import json
@@ -19,24 +22,57 @@ import socket
 import ssl
 import sys
 
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+
+TYPES = {"4": dns.rdatatype.A, "6": dns.rdatatype.AAAA}
+
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL)
 
 
-def resolve(name):
+def system(name):
+    """As programs see it."""
     found = {"4": [], "6": []}
     try:
         infos = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except socket.gaierror:
-        return found
+        infos = []
     for family, _, _, _, address in infos:
         key = "6" if family == socket.AF_INET6 else "4"
         if address[0] not in found[key]:
             found[key].append(address[0])
-    return found
+    return {f: {"rcode": None, "addresses": found[f]} for f in found}
+
+
+def ask(server, transport, name, type_, timeout):
+    """What one server says of a name."""
+    query = dns.message.make_query(name, type_)
+    by = dns.query.udp if transport == "udp" else dns.query.tcp
+    try:
+        r = by(query, server, timeout=timeout)
+    except (OSError, EOFError, dns.exception.DNSException) as e:
+        return {"rcode": why(e), "addresses": []}
+    found = [rr.address for rrset in r.answer if rrset.rdtype == type_ for rr in rrset]
+    return {"rcode": dns.rcode.to_text(r.rcode()), "addresses": found, "aa": bool(r.flags & dns.flags.AA)}
+
+
+def resolve(request):
+    names = {}
+    for kind, name in request["names"].items():
+        names[kind] = {"%s/%s" % (server, transport): {
+            f: ask(server, transport, name, t, request["timeout"]) for f, t in TYPES.items()}
+            for server, transport in request["servers"]}
+        if request.get("system"):
+            names[kind]["system"] = system(name)
+    return names
 
 
 def why(e):
-    if isinstance(e, socket.timeout):
+    if isinstance(e, (socket.timeout, dns.exception.Timeout)):
         return "silence"
     if isinstance(e, (ConnectionResetError, BrokenPipeError)):
         return "reset"
@@ -111,10 +147,13 @@ def attempt(address, name, by_name, request):
 
 
 def try_(t, names, request):
-    addresses = [t["host"]] if t.get("host") else names[str(t["family"])]
+    if t.get("host"):
+        addresses = [t["host"]]
+    else:
+        addresses = next(iter(names[t["kind"]].values()))[str(t["family"])]["addresses"]
     result = {"reached": False, "how": "no address", "bytes": 0, "address": None}
     for address in addresses:
-        result = attempt(address, request["name"], not t.get("host"), request)
+        result = attempt(address, t["name"], not t.get("host"), request)
         if result["reached"]:
             break
     return result
@@ -122,7 +161,7 @@ def try_(t, names, request):
 
 def main():
     request = json.loads(sys.argv[1])
-    names = resolve(request["name"])
+    names = resolve(request)
     tries = {t["id"]: try_(t, names, request) for t in request["tries"]}
     print(json.dumps({"names": names, "tries": tries, "netns": os.readlink("/proc/self/ns/net")}))
 

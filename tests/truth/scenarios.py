@@ -36,7 +36,7 @@ def make_world(mode, directory):
 
 def settle(w, kind, step, *more):
     """The cluster in this kind and step, as the start of a scenario."""
-    w.apply(landscape.endpoint_group(step.groups), landscape.cluster(kind, step), *more)
+    w.apply(landscape.endpoint_group(step.groups), landscape.cluster(kind, step, dns=w.dns), *more)
 
 
 def private(kind, family):
@@ -161,6 +161,21 @@ def ranges_while_off(w, f):
     w.expect("I+", f, False)
 
 
+def dns_support(w, f):
+    """Names move in the generation of the change: the very next question is answered anew."""
+    settle(w, "interfaces", Step("", I_PLUS))
+    a = private("interfaces", f)
+    with lines(w, ("N", a), ("I+", public(f))) as (n, i):
+        for _ in range(3):
+            w.apply(landscape.router("main"))
+            w.name_is("N", landscape.FQDN, f, landscape.private_addresses("interfaces")[f])
+            w.name_is("PL", landscape.FQDN, f, rows.PUBLIC[f])
+            w.apply(landscape.router("main", {"clusterNames": False}))
+            w.name_is("N", landscape.FQDN, f, rows.PUBLIC[f])
+        untouched(n, "N's connection")
+        untouched(i, "I+'s connection")
+
+
 # --- AKS ---------------------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +207,53 @@ def link_live(w, f):
         settle(w, "private-link", Step("", "off"))
         reset(i, "I+'s connection")
     w.expect("N", f, True, host=a)
+
+
+def no_name_at_all(w, _family):
+    document = landscape.cluster("private-link", Step("", "off"), dns={"publicName": False})
+    w.refuses("apply", "-f", "-", says="without any name", stdin=json.dumps(document))
+
+
+def link_moves(w, f):
+    settle(w, "private-link", Step("", "off"))
+    link, a = landscape.link("PL", w.dns), landscape.private_addresses("private-link")[f]
+    w.apply(link)
+    with lines(w, ("PL", a[0])) as (pl,):
+        for _ in range(3):
+            w.name_is("PL", rows.SYSTEM_NAME, f, a)
+            w.delete(link)
+            w.name_is("PL", rows.SYSTEM_NAME, f, None)
+            w.name_is("N", rows.SYSTEM_NAME, f, a)
+            w.apply(link)
+        untouched(pl, "PL's connection")
+    w.name_is("PL", rows.SYSTEM_NAME, f, a)
+
+
+def public_name_switch(w, f):
+    a = landscape.private_addresses("private-link")[f]
+    for place_answers in (True, False, True, False):
+        w.apply(landscape.cluster("private-link", Step("", "off"), dns={**w.dns, "publicName": place_answers}))
+        for place in ("I+", "I-", "U", "PU", "N", "PL"):
+            w.name_is(place, landscape.FQDN, f, a if place_answers else None)
+        w.name_is("N", rows.SYSTEM_NAME, f, a)
+        w.expect("PU", f, place_answers)
+
+
+def own_zone_refused(w, _family):
+    def cluster(**dns):
+        return json.dumps(landscape.cluster("private-link", Step("", "off"), dns={**w.dns, **dns}))
+    w.refuses("apply", "-f", "-", says="is not below", stdin=cluster(privateFqdn="prod.elsewhere.example.org"))
+    w.apply(landscape.doc("zone", "open-zone", domain="open.example.org", visibility="public"))
+    w.refuses("apply", "-f", "-", says="is public", stdin=cluster(ownZone="open-zone"))
+
+
+def own_record_refused(w, _family):
+    settle(w, "private-link", Step("", "off"))
+    zone = {**landscape.own_zone(), "records": [{"name": "prod", "type": "A", "values": ["10.66.66.66"]}]}
+    w.refuses("apply", "-f", "-", says="prod", stdin=json.dumps(zone))
+    w.apply(landscape.link("N", w.dns))
+    for f in rows.FAMILIES:
+        w.name_is("N", rows.OWN_NAME, f, landscape.private_addresses("private-link")[f])
 
 
 def own_endpoint_alone(w, f):
@@ -234,6 +296,49 @@ def endpoint_deleted(w, f):
     w.apply(landscape.main_endpoint())
     for place in places:
         w.expect(place, f, True, host=a)
+
+
+def endpoint_deleted_names(w, f):
+    """As the cloud makes it: the endpoint is the one of the cluster itself, which its zone names, for the networks that see it."""
+    dns = {"zone": "system", "publicName": False}
+    a = landscape.private_addresses("private-link")[f]
+    w.cli("delete", "--force", "private-endpoint", "main", check_=False)
+    w.apply(landscape.cluster("private-link", Step("", "off"), dns=dns), landscape.link("PL", dns))
+    for place in ("P", "N", "X", "PL"):
+        w.name_is(place, rows.SYSTEM_NAME, f, a)
+    gone = landscape.cluster("private-link", Step("", "off", endpoint=False), dns=dns)
+    w.cli("apply", "--force", "-f", "-", stdin=json.dumps(gone))
+    for place in ("P", "N", "X", "PL"):
+        w.name_is(place, rows.SYSTEM_NAME, f, None)
+        w.expect(place, f, False, host=a[0])
+        said = w.explain(place, f)
+        check(not said["reached"] and said.get("rule"), "explain at %s: %s", place, said)
+    w.apply(landscape.cluster("private-link", Step("", "off"), dns=dns))
+    for place in ("P", "N", "X", "PL"):
+        w.name_is(place, rows.SYSTEM_NAME, f, a)
+    w.expect("PL", f, True, name=rows.SYSTEM_NAME)
+    w.delete(landscape.link("PL", dns))
+    w.cli("delete", "--force", "cluster", landscape.NAME)
+
+
+def integrated_names(w, f):
+    vip = landscape.VIP[f]
+    settle(w, "integrated", Step("", "off"), landscape.link("PL", w.dns))
+    with lines(w, ("N", vip[0]), ("X", vip[0])) as (n, x):
+        for _ in range(2):
+            settle(w, "integrated", Step("", I_PLUS))
+            for place in ("I+", "U", "N", "PL", "PU"):
+                w.name_is(place, landscape.FQDN, f, rows.PUBLIC[f])
+            w.name_is("N", rows.INTEGRATED_NAME, f, vip)
+            w.name_is("PU", rows.INTEGRATED_NAME, f, None)
+            w.expect("I+", f, True)
+            settle(w, "integrated", Step("", "off"))
+            for place in ("I+", "U", "N", "PL", "PU"):
+                w.name_is(place, landscape.FQDN, f, vip)
+            w.name_is("PL", rows.INTEGRATED_NAME, f, vip)
+            w.expect("PL", f, True, name=rows.INTEGRATED_NAME)
+        untouched(n, "N's connection")
+        untouched(x, "X's connection")
 
 
 def integrated_switch(w, f):
@@ -292,11 +397,24 @@ def twins_apart(w, f):
 def twins_names(w, f):
     twins_up(w)
     for letter, other in (("a", "b"), ("b", "a")):
-        seen = w.probe(letter, [("own", f, None)], twin_fqdn(letter))
-        check(seen["names"][str(f)] == [twin_address(f)], "its own name answers %s", seen["names"])
+        seen = w.probe(letter, [("own", f, None, "own")], {"own": twin_fqdn(letter)})
+        for server, got in seen["names"]["own"].items():
+            check(got[str(f)]["addresses"] == [twin_address(f)], "its own name answers %s at %s", got, server)
         check(seen["tries"]["own"]["cluster"] == "twin-" + letter, "its own name leads to %s", seen["tries"]["own"])
         r = w.reach(letter, f, name=twin_fqdn(other))
         check(r.get("cluster") != "twin-" + other, "the other's name leads to the other's cluster")
+
+
+def twins_zones(w, _family):
+    twins_up(w)
+    for letter, other in (("a", "b"), ("b", "a")):
+        for name, type_, want in (
+                ("who", "A", ("NOERROR", ["10.1.1.%d" % ord(letter)])), ("who", "TXT", ("NOERROR", ['"twin-%s"' % letter])),
+                ("only-" + letter, "AAAA", ("NOERROR", ["fd00:10:1:1::%x" % ord(letter)])),
+                ("only-" + other, "AAAA", ("NXDOMAIN", []))):
+            got = w.answers(letter, name + ".corp.internal", type_)
+            check(got == want, "%s %s in twin-%s answers %s, not %s", name, type_, letter, got, want)
+    check(w.answers("I+", "who.corp.internal")[1] == [], "the internet sees it")
 
 
 def twins_cut(w, f):

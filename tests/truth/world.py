@@ -2,9 +2,9 @@
 """
 What one mode runs in: a little internet with two clients, an API server's stand-in, and a posternd that makes the landscape.
 
-    I+  203.0.113.10    ──┐                    ┌── netd's networks, hosts, sites: uplinks into the same internet
-                          ├── the internet ────┤
-    I-  198.51.100.200  ──┘  192.0.2.1:443     └── 10.0.0.5:6443 the API server (TLS, GET /version)
+    I+  203.0.113.10    ──┐                            ┌── netd's networks, hosts, sites: uplinks into the same internet
+                          ├── the internet ────────────┤
+    I-  198.51.100.200  ──┘  192.0.2.1:443, names :53  └── 10.0.0.5:6443 the API server (TLS, GET /version)
 
 The internet is this process's own network namespace (tests/e2e/net.py); /run is its own too, so that namespaces have their
 usual names and nobody else sees them. All of it is gone with the last process in it.
@@ -22,6 +22,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+import dns.message  # noqa: E402
+import dns.rcode  # noqa: E402
 
 import net  # noqa: E402
 import landscape  # noqa: E402
@@ -126,6 +129,35 @@ class Upstream:
                 return
 
 
+# --- a DNS server of people's own ----------------------------------------------------------------------------------------
+
+
+class NameRelay:
+    """On a host: what it is asked on port 53 it asks its network's resolver, and gives back what that answers."""
+
+    def __init__(self, place, addresses, server):
+        self.asked = 0
+        for address in addresses:
+            sock = place.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+            sock.bind((address, 53))
+            threading.Thread(target=self._serve, args=(place, sock, server), daemon=True).start()
+
+    def _serve(self, place, sock, server):
+        while True:
+            query, client = sock.recvfrom(4096)
+            self.asked += 1
+            with contextlib.suppress(OSError), place.socket(socket.AF_INET, socket.SOCK_DGRAM) as up:
+                up.settimeout(5)
+                up.connect((server, 53))
+                up.send(query)
+                sock.sendto(up.recv(4096), client)
+
+
+def first(by_server):
+    """What the first of the servers that a name was asked of answered."""
+    return next(iter(by_server.values()))
+
+
 # --- places ------------------------------------------------------------------------------------------------------------
 
 
@@ -203,17 +235,20 @@ class World:
     """One posternd and what is around it."""
 
     prefix = "postern"
+    dns = None  # the section of the cluster's document in this mode
 
     def __init__(self, directory, upstreams=((landscape.NAME,) + landscape.UPSTREAM,)):
         import daemon  # after enter(): it knows the internet's addresses
         daemon.Posternd.separate_users = IS_ROOT
         self.dir = directory
         addresses = [a for of in (landscape.ENDPOINTS, landscape.VIP, landscape.OWN) for f in rows.FAMILIES for a in of[f]]
-        names = [landscape.FQDN] + ["twin-%s.k8s.example.org" % t for t in "ab"]
+        names = [landscape.FQDN, rows.SYSTEM_NAME, rows.INTEGRATED_NAME, rows.OWN_NAME]
+        names += ["twin-%s.k8s.example.org" % t for t in "ab"]
         self.cert = make_certificate(directory, names, addresses + landscape.at(1, 1, 20))
         self.ca = self.cert + ".crt"
         self.upstreams = {name: Upstream(self.cert, name, address, port) for name, address, port in upstreams}
         options = [o for pool in POOL for o in ("--public-pool", pool)]
+        options += [o for a in (net.V4, "[%s]" % net.V6) for o in ("--dns-listen", a + ":53")]
         self.d = daemon.Posternd("--netns-prefix", self.prefix, *options, directory=directory, gates=2,
                                  listen=["%s:%d" % (a, landscape.PORT) for a in (net.V4, "[%s]" % net.V6)])
         self.places = {}
@@ -254,10 +289,19 @@ class World:
             self.places[place] = made
         return self.places[place]
 
-    def probe(self, place, tries, name=landscape.FQDN):
-        """Names and tries as seen from a place (probe.py)."""
-        request = {"name": name, "port": landscape.PORT, "ca": self.ca, "timeout": TIMEOUT,
-                   "tries": [{"id": i, "family": f, "host": h} for i, f, h in tries]}
+    def servers(self, place):
+        """Whom a client there asks: [[address, transport]]"""
+        if place in rows.INTERNET:
+            return [[net.V4, "udp"], [net.V6, "udp"], [net.V6, "tcp"]]
+        at = landscape.resolvers(place) if place in landscape.STANDS else landscape.at(1, 1, 2)
+        return [[a, "udp"] for a in at] + [[at[0], "tcp"]]
+
+    def probe(self, place, tries, names=None):
+        """Names and tries as seen from a place (probe.py). names: {kind: name}"""
+        names = names or {}
+        request = {"names": names, "servers": self.servers(place), "system": True, "port": landscape.PORT, "ca": self.ca,
+                   "timeout": TIMEOUT, "tries": [{"id": i, "family": f, "host": h, "kind": n, "name": names.get(n, landscape.FQDN)}
+                                                 for i, f, h, n in tries]}
         p = self.place(place).command(["/usr/bin/python3", PROBE, json.dumps(request)])
         check(p.returncode == 0, "the client at %s ended with %d: %s", place, p.returncode, p.stderr)
         seen = json.loads(p.stdout)
@@ -266,12 +310,39 @@ class World:
 
     def reach(self, place, family, host=None, name=landscape.FQDN):
         """One try; what came of it."""
-        return self.probe(place, [("t", family, host)], name)["tries"]["t"]
+        return self.probe(place, [("t", family, host, "name")], {"name": name} if host is None else {})["tries"]["t"]
 
     def expect(self, place, family, reached, host=None, name=landscape.FQDN):
         r = self.reach(place, family, host, name)
         check(r["reached"] == reached, "%s by %s: %s", place, host or name, r["how"])
         return r
+
+    def answers(self, place, name, type_=None):
+        """What its resolver says there, asked by a socket of ours: (rcode, sorted texts of the answer's data)."""
+        server, _ = self.servers(place)[0]
+        query = dns.message.make_query(name, type_ or "A")
+        with self.place(place).socket(kind=socket.SOCK_DGRAM) as sock:
+            sock.connect((server, 53))
+            sock.settimeout(5)
+            sock.send(query.to_wire())
+            r = dns.message.from_wire(sock.recv(4096))
+        return dns.rcode.to_text(r.rcode()), sorted(rr.to_text() for s in r.answer for rr in s)
+
+    def name_is(self, place, name, family, addresses):
+        """addresses: those of that family; None: there is no such name."""
+        rcode, got = self.answers(place, name, "A" if family == 4 else "AAAA")
+        want = ("NXDOMAIN", []) if addresses is None else ("NOERROR", sorted(addresses))
+        check((rcode, got) == want, "%s answers %s %s at %s, not %s %s", name, rcode, got, place, *want)
+
+    def told(self, place, names):
+        """What `postern names` tells a host of these names: {kind: {"4": [..], "6": [..]}}"""
+        found = json.loads(self.cli("names", landscape.host_name(place), "-o", "json").stdout)["names"]
+        by_name = {n["name"]: n["addresses"] for n in found}
+        return {kind: {f: [a for a in by_name.get(name, []) if (":" in a) == (f == "6")] for f in "46"} for kind, name in names.items()}
+
+    def serve_names(self):
+        """A DNS server on the host N, where H's and O's networks may ask (landscape.forwarding())."""
+        NameRelay(self.place("N"), landscape.DNS_SERVER.values(), landscape.resolvers("N")[0])
 
     def explain(self, place, family, cluster=landscape.NAME, address=None):
         """The explanation's JSON object; address: of a connection to this one, instead of by name."""

@@ -120,11 +120,11 @@ static inline void turns(int n)
 		dns_worker_turn(&worker, 0);
 }
 
-/* Turn until it is so; what never comes about fails the assertion that follows. */
-#define UNTIL(condition)                                           \
-	do {                                                       \
-		for (int i_ = 0; i_ < 10000 && !(condition); i_++) \
-			dns_worker_turn(&worker, 1);               \
+/* Turn until it is so, less long than an idle connection may last; what never comes about fails the assertion that follows. */
+#define UNTIL(condition)                                          \
+	do {                                                      \
+		for (int i_ = 0; i_ < 5000 && !(condition); i_++) \
+			dns_worker_turn(&worker, 1);              \
 	} while (0)
 
 static inline uint64_t counted(enum dns_counter c)

@@ -511,7 +511,7 @@ static void test_denied(void **state)
 		expect(3, true, 0, 1, 0);
 		expect_text(
 			KNOT_AUTHORITY, 0,
-			"example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 3600 600 "
+			"example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 60 30 "
 			"604800 30");
 	}
 	ask(&net1, "none.example.org", RR_SOA);
@@ -519,16 +519,16 @@ static void test_denied(void **state)
 	ask(&net1, "b.A.none.example.org", RR_TXT);
 	expect(3, true, 0, 1, 0);
 	expect_text(KNOT_AUTHORITY, 0,
-		    "example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 3600 600 604800 "
+		    "example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 60 30 604800 "
 		    "30");
 	ask(&net1, "to-none.example.org", RR_A);
 	expect(3, true, 1, 1, 0);
 	expect_text(KNOT_AUTHORITY, 0,
-		    "example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 3600 600 604800 "
+		    "example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 60 30 604800 "
 		    "30");
 	ask(&net1, "x.nones", RR_A);
 	expect(3, true, 0, 1, 0);
-	expect_text(KNOT_AUTHORITY, 0, ". SOA 30 ns. hostmaster. 0 3600 600 604800 30");
+	expect_text(KNOT_AUTHORITY, 0, ". SOA 30 ns. hostmaster. 0 60 30 604800 30");
 	ask(&net2, "none.example.org", RR_A); /* falls through, to nobody */
 	expect(3, true, 0, 1, 0);
 }

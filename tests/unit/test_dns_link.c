@@ -193,6 +193,25 @@ static void test_parent_gone(void **state)
 	assert_true(worker.stopping);
 }
 
+static void test_parent_gone_and_no_descriptors(void **state)
+{
+	static int spare[4096];
+	struct rlimit old, low;
+	unsigned n = 0;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = (struct rlimit){256, old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	while (n < 4096 && (spare[n] = fcntl(control_link, F_DUPFD_CLOEXEC, 0)) >= 0)
+		n++;
+	shutdown(parent_link, SHUT_RDWR);
+	turns(3);
+	assert_true(worker.stopping);
+	while (n > 0)
+		close(spare[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 static void test_parent_breaks_the_contract(void **state)
 {
 	must_send(parent_link, "nonsense", 8);
@@ -362,6 +381,7 @@ int main(void)
 		TEST(test_control_gone_and_back),
 		TEST(test_control_breaks_the_contract),
 		TEST(test_parent_gone),
+		TEST(test_parent_gone_and_no_descriptors),
 		TEST(test_parent_breaks_the_contract),
 		TEST(test_told_to_stop),
 		TEST(test_endpoints),

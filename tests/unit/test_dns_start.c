@@ -170,8 +170,10 @@ static void test_sockets_before_go_and_after(void **state)
 	l.port = wild;
 	tell(MSG_LISTENER_D, &l, sizeof(l), &fd);
 	close(fd);
+	bell_ring(); /* before there are tables */
 	tell(MSG_GO_DNS, &none, sizeof(none), NULL);
 	assert_told(MSG_HELLO_D, rig_generation);
+	assert_told(MSG_ACK_D, rig_generation);
 	assert_served(SOCK_DGRAM, internet, 0, 1);
 	assert_served(SOCK_DGRAM, wild, 0, 1);
 	assert_served(SOCK_STREAM, tcp, 0, 1);

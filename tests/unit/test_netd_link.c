@@ -235,6 +235,27 @@ static void gates_first_then_netd(void **state)
 	assert_int_equal(c->netd.cut, 1);
 }
 
+/* A name ceases to be told before its address goes. */
+static void names_first_then_netd(void **state)
+{
+	struct gate *dns = &c->dns.gate[0];
+	struct operation *op;
+
+	c->dns.n = 1;
+	dns->is_up = dns->has_greeted = true;
+	dns->generation = 10;
+	up_and_at(10);
+	op = change(11, true);
+	gate_ack(11);
+	assert_int_equal(bell(), 0); /* not before the name server */
+	dns->generation = 11;
+	control_operations_check(c);
+	assert_int_equal(bell(), 11);
+	assert_false(op->is_done);
+	ack(11, NULL);
+	assert_true(op->is_done);
+}
+
 static void others_never_wait(void **state)
 {
 	struct operation *networks, *plain, *later;
@@ -532,6 +553,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(gates_first_then_netd),
+		TEST(names_first_then_netd),
 		TEST(others_never_wait),
 		TEST(one_that_is_ahead_of_the_bell_counts),
 		TEST(a_failure_answers_who_waits_and_is_tried_again),

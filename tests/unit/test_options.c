@@ -194,6 +194,14 @@ static void mistakes_are_named(void **state)
 	refused(PARSE(S("--profile"), S("")), "none of open|cloud");
 	refused(PARSE(S("--listen"), S("10.0.0.1")), "--listen: ");
 	refused(PARSE(S("--listen=1.1.1.1:1"), S("--listen=1.1.1.1:1")), "twice");
+	refused(PARSE(S("--dns-forward=192.0.2.1"), S("--dns-listen=192.0.2.1:53")),
+		"192.0.2.1:53: the name server would ask itself");
+	refused(PARSE(S("--dns-listen=[::]:5353"), S("--dns-forward=127.0.0.2:5353")),
+		"ask itself");
+	refused(PARSE(S("--dns-listen=0.0.0.0:53"), S("--dns-forward=::1")), "ask itself");
+	assert_int_equal(PARSE(S("--dns-listen=0.0.0.0:53"), S("--dns-forward=127.0.0.1:54"),
+			       S("--dns-forward=192.0.2.1")),
+			 0);
 	refused(PARSE(S("--trust-proxy"), S("10.0.0.1/8")), "10.0.0.0/8");
 	refused(PARSE(S("--congestion"), S("a-name-of-sixteen")), "longer than 15");
 	refused(PARSE(S("--state-dir"), S("")), "empty");
