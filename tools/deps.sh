@@ -12,7 +12,8 @@ build="gcc make meson ninja-build pkg-config libc6-dev linux-libc-dev liblmdb-de
 	libcurl4-gnutls-dev libxxhash-dev libmnl-dev libnftables-dev
 	libknot-dev"
 run="iproute2 nftables openssl ca-certificates"
-test="libcmocka-dev libknot-dev python3 python3-pytest python3-yaml python3-dnspython knot bind9 curl strace
+test="libcmocka-dev libknot-dev python3 python3-pytest python3-yaml python3-dnspython knot
+	knot-dnsutils bind9 bind9-dnsutils curl strace
 	util-linux procps mandoc bash-completion git"
 lint="clang clang-format-14 clang-tidy cppcheck pmccabe shellcheck mandoc git"
 bench="haproxy nginx-light libnginx-mod-stream strace python3 util-linux

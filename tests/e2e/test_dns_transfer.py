@@ -6,8 +6,9 @@ import base64
 import contextlib
 import os
 import re
-import shutil
 import signal
+import socket
+import struct
 import subprocess
 import time
 
@@ -15,7 +16,8 @@ import pytest
 
 import dns_tsig as tsig
 import net
-from daemon import LONG, ApiError, free_port, wait_until
+from daemon import LONG, ApiError, cluster, free_port, wait_until
+from networks import Networks, doc, host, network
 
 SECRET = {"relay": base64.b64encode(b"the relay's secret, 32 octets lo").decode(),
           "editor": base64.b64encode(b"the editor's secret of a length of 48 octets....").decode(),
@@ -112,9 +114,6 @@ def test_axfr(server):
         "sub.corp.example. 60 IN NS ns.sub.corp.example.",
         "ns.sub.corp.example. 60 IN A 192.0.2.53"])
     assert server.daemon.metrics()["dns_transfers_total"] == 1
-    # What is exported as a zone file is what is transferred.
-    exported = server.daemon
-    assert "corp.example" in exported.raw("GET", "/v1/zones/corp")[2].decode()
 
 
 def test_who_may_transfer(server):
@@ -343,19 +342,116 @@ def test_replay(server):
     assert server.short("new.corp.example") == [] and server.zone()["revision"] == revision
 
 
-def test_names_of_the_system(make_postern):
-    port = free_port()
-    d = make_postern("--dns-listen", "%s:%d" % (HOST, port), "--networks", "off", "--dns-rate", "0").start()
-    with contextlib.suppress(ApiError):
-        d.apply(*KEYS, {**CORP, "domain": "example.org", "records": []},
-                {"kind": "cluster", "name": "api", "upstreams": [{"address": "10.0.0.5"}],
-                 "public": {"fqdn": "api.example.com"},
-                 "dns": {"zone": "own", "ownZone": "corp", "privateFqdn": "api.example.org"}}, wait=LONG)
-    server = Server(d)
-    if not d.call("GET", "/v1/clusters")["items"]:
-        pytest.skip("needs networks")
-    a = server.ask(signed("editor", update(tsig.record("api.example.org", tsig.A, tsig.IN, 5, bytes(4)), zone="example.org")))
-    assert a.rcode in (0, 5)
+def test_private_zone_from_its_network():
+    """A host transfers and updates the zone that its network sees, at the resolver; names of clusters stay what they are."""
+    net.own_run()
+    net.forward()
+    d = Networks()
+    try:
+        d.start()
+        d.apply(*KEYS, *network("left", 1), host("l1", "left-1", 1, 1, 10), *network("right", 2), host("r1", "right-1", 2, 1, 10),
+                {**CORP, "visibility": "private"}, doc("zone-link", "corp-left", zone="corp", network="left"),
+                cluster("api", [("10.0.0.5", 6443)], private={"kind": "private-link", "placements": [
+                    {"subnet": "left-1", "addresses": ["10.1.1.100", "fd00:0:1:1::64"]}]},
+                        dns={"zone": "own", "ownZone": "corp", "privateFqdn": "api.corp.example"}), wait=LONG)
+
+        def ask(place, wire, way="udp", at="10.1.1.2"):
+            with d.place(place).entered():
+                return getattr(tsig, way)(at, 53, wire)
+
+        def addresses(name):
+            a = ask("l1", tsig.message(tsig.QUERY, name, tsig.A))
+            return a.rcode, a.counts[0]
+        assert addresses("api.corp.example") == (0, 1)
+        for change in (tsig.record("api.corp.example", tsig.A, tsig.IN, 5, bytes(4)),
+                       tsig.record("api.corp.example", tsig.TXT, tsig.IN, 5, b"\1x"),
+                       tsig.record("api.corp.example", tsig.A, tsig.ANY_CLASS),
+                       tsig.record("api.corp.example", tsig.ANY, tsig.ANY_CLASS)):
+            a = ask("l1", signed("editor", update(change)))
+            assert (a.rcode, a.error, a.signed) == (5, 0, True)
+        assert addresses("api.corp.example") == (0, 1)
+        for way, at in (("udp", "10.1.1.2"), ("tcp", "fd00:0:1:1::2"), ("udp", "168.63.129.16")):
+            assert ask("l1", signed("editor", update(ADD)), way, at).rcode == 0
+            assert addresses("new.corp.example") == (0, 1)
+            assert ask("l1", signed("editor", update(tsig.record("new.corp.example", tsig.A, tsig.ANY_CLASS)))).rcode == 0
+            assert addresses("new.corp.example") == (3, 0)
+        with d.place("l1").entered():
+            answers = tsig.tcp_all("10.1.1.2", 53, signed("relay", axfr()))
+        # The cluster's records go out with the rest.
+        assert answers[0].rcode == 0 and answers[0].types.count(tsig.A) == 4 and answers[0].types.count(28) == 1
+        # Where the zone is not linked, its key opens nothing.
+        for wire in (signed("relay", axfr()), signed("editor", update(ADD))):
+            a = ask("r1", wire, "tcp", "10.2.1.2")
+            assert (a.rcode, a.error) == (9, 17)
+        with contextlib.suppress(ApiError):
+            d.cli_delete(*[o["document"] for k in ("cluster", "zone-link", "zone", "host", "subnet", "network")
+                           for o in d.call("GET", "/v1/%ss" % k)["items"]], force=True)
+    finally:
+        d.close()
+
+
+def test_connections_that_break_off(server):
+    """A transfer whose client goes away leaves its place to others."""
+    server.daemon.apply({**CORP, "records": [{"name": "h%d" % i, "type": "TXT", "values": ["\"%s\"" % ("t" * 250)]}
+                                             for i in range(20000)]}, wait=LONG)
+    wire = signed("relay", axfr())
+    for _ in range(8):
+        with socket.create_connection((HOST, server.port), timeout=LONG) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.sendall(struct.pack(">H", len(wire)) + wire)
+            assert len(s.recv(1000)) > 0
+    lines = records_of(wait_until("a transfer", lambda: "SERVFAIL" not in (out := server.kdig(
+        "corp.example", "AXFR", "+tcp", key="relay")) and out))
+    assert len(lines) == 20000 + 3
+
+
+def test_zone_changes_under_way(server):
+    """One version is transferred, whatever is changed meanwhile."""
+    big = [{"name": "h%d" % i, "type": "TXT", "values": ["\"%s\"" % ("t" * 250)]} for i in range(20000)]
+    server.daemon.apply({**CORP, "records": big}, wait=LONG)
+    wire = signed("relay", axfr())
+    with socket.create_connection((HOST, server.port), timeout=LONG) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        s.sendall(struct.pack(">H", len(wire)) + wire)
+        data = s.recv(2000)
+        server.daemon.apply({**CORP, "records": big[:10]}, wait=LONG)
+        n = soas = 0
+        while soas < 2:
+            while len(data) < 2 or len(data) < 2 + struct.unpack(">H", data[:2])[0]:
+                more = s.recv(65536)
+                assert more
+                data += more
+            size = struct.unpack(">H", data[:2])[0]
+            a = tsig.Answer(data[2:2 + size])
+            data = data[2 + size:]
+            n += a.types.count(tsig.TXT)
+            soas += a.types.count(tsig.SOA)
+        assert n == 20000 and data == b""
+
+
+def test_control_is_gone(server):
+    """Transfers go on; an update is not done, and says so."""
+    d = server.daemon
+    pid = d.control_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert len(records_of(server.kdig("corp.example", "AXFR", "+tcp", key="relay"))) == 11
+        wire = signed("editor", update(ADD))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(LONG)
+            s.connect((HOST, server.port))
+            s.send(wire)
+            wait_until("the update with control", lambda: server.short("www.corp.example"))
+            os.kill(pid, signal.SIGKILL)
+            a = tsig.Answer(s.recv(65535))
+            assert a.rcode in (0, 2) and a.signed
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until("control again", lambda: d.is_up() and d.control_pid() != pid)
+    # Sent again, it is done, once.
+    assert wait_until("the update", lambda: server.ask(signed("editor", update(ADD))).rcode == 0)
+    assert server.short("new.corp.example") == ["192.0.2.1"]
 
 
 def test_keys_change(server):

@@ -2,6 +2,8 @@
 /* Queries by UDP: batches, views, cookies, the rate limit, and what is not answered. */
 #include "serve_rig.h"
 
+#include <sys/epoll.h>
+
 static uint8_t query[4096], answer[4096];
 
 static int ask(int fd)
@@ -200,6 +202,26 @@ static struct dns_socket *the_socket(void)
 			return container_of(worker.sockets[i].next, struct dns_socket, node);
 	}
 	return NULL;
+}
+
+/* Other processes, and the parent, have the same open file: what comes to it is none of ours any more. */
+static void test_closed_while_others_have_it(void **state)
+{
+	const uint16_t port = serve_at(0, SOCK_DGRAM, &here);
+	int fd = client(SOCK_DGRAM, port),
+	    copy = fcntl(the_socket()->source.fd, F_DUPFD_CLOEXEC, 0);
+	struct epoll_event event;
+
+	assert_true(copy >= 0);
+	assert_int_equal(ask(fd), 1);
+	unserve_at(0, SOCK_DGRAM, &here, port);
+	must_send(fd, query, query_make(query, 1));
+	assert_true(is_readable(copy));
+	assert_int_equal(epoll_wait(worker.epoll, &event, 1, 0), 0);
+	turns(2);
+	assert_int_equal(COUNT(queries_udp_total), 1);
+	close(fd);
+	close(copy);
 }
 
 static void test_later(void **state)
@@ -415,6 +437,7 @@ int main(void)
 		TEST(test_codes_are_counted),
 		TEST(test_truncated),
 		TEST(test_wildcard),
+		TEST(test_closed_while_others_have_it),
 		TEST(test_later),
 		TEST(test_socket_gone_before_its_answer),
 		TEST(test_later_limit_of_a_network),
