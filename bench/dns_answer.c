@@ -9,6 +9,7 @@
  * what the tables take; how long they took to make and to open.
  */
 #include "dns/answer.h"
+#include "dns_zones.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,66 +44,11 @@ static double cpu(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void must(int r, const struct err *e)
-{
-	if (r >= 0)
-		return;
-	(void)fprintf(stderr, "%s\n", e->text);
-	exit(1);
-}
-
-static size_t apex_of(unsigned i, uint8_t dst[DNAME_MAX])
-{
-	char text[100];
-	struct err e;
-	int n;
-
-	(void)snprintf(text, sizeof(text),
-		       "%08x-%04x-4000-8000-%012x.privatelink.westeurope.azmk8s.io",
-		       i * 2654435761u, i & 0xffff, i);
-	n = dname_parse(text, strlen(text), NULL, dst, &e);
-	must(n, &e);
-	return (size_t)n;
-}
-
-static void zone_put(unsigned i)
-{
-	static const char *const owners[] = {"@", "c1", "c2", "c3", "c4", "c5", "c6", "alias"};
-	uint8_t apex[DNAME_MAX], names[8][DNAME_MAX], rdata[8][DNAME_MAX];
-	struct zone_rdata values[8];
-	struct zone_set sets[8];
-	const struct zone_source src = {.id = i + 1,
-					.apex = apex,
-					.serial = 1,
-					.ttl = 300,
-					.minimum = 30,
-					.sets = sets,
-					.n_sets = 8};
-	struct err e;
-	bool changed;
-
-	apex_of(i, apex);
-	for (unsigned k = 0; k < 8; k++) {
-		must(dname_parse(owners[k], strlen(owners[k]), apex, names[k], &e), &e);
-		memcpy(rdata[k], &(uint8_t[]){10, (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)k}, 4);
-		values[k] = (struct zone_rdata){rdata[k], 4};
-		sets[k] = (struct zone_set){names[k], RR_A, 30, &values[k], 1};
-	}
-	memcpy(rdata[0], "\14hello, world", 13);
-	values[0].len = 13;
-	sets[0].type = RR_TXT;
-	values[7].len = (uint16_t)dname_size(names[1], DNAME_MAX);
-	memcpy(rdata[7], names[1], values[7].len);
-	sets[7].type = RR_CNAME;
-	must(tables_put_zone(tables, &src, &changed, &e), &e);
-	must(tables_put_link(tables, 1 + i % n_networks, apex, i + 1, 0, &changed, &e), &e);
-}
-
 static size_t query_write(uint8_t *p, bool edns, bool cookie, unsigned *ret_network)
 {
 	const unsigned zone = below(n_zones), what = below(10);
 	uint8_t apex[DNAME_MAX];
-	const size_t n = apex_of(zone, apex);
+	const size_t n = bench_apex(zone, apex);
 	size_t len = 12;
 
 	*ret_network = zone % n_networks;
@@ -220,15 +166,15 @@ int main(int argc, char **argv)
 	n_rounds = number(argc > 3 ? argv[3] : NULL, n_rounds);
 	if (!mkdtemp(dir) || n_zones == 0 || n_networks == 0 || n_rounds == 0)
 		return 2;
-	must(tables_open(dir, true, &tables, &e), &e);
-	must(tables_begin(tables, &e), &e);
+	bench_must(tables_open(dir, true, &tables, &e), &e);
+	bench_must(tables_begin(tables, &e), &e);
 	for (unsigned i = 0; i < n_zones; i++)
-		zone_put(i);
-	must(tables_commit(tables, 1, "", NULL, 0, &e), &e);
+		bench_zone_put(tables, i, 1 + i % n_networks);
+	bench_must(tables_commit(tables, 1, "", NULL, 0, &e), &e);
 	made = cpu() - begin;
 	tables_close(tables);
 	begin = cpu();
-	must(tables_open(dir, false, &tables, &e), &e);
+	bench_must(tables_open(dir, false, &tables, &e), &e);
 	opened = cpu() - begin;
 	(void)snprintf(path, sizeof(path), "%s/data.mdb", dir);
 	if (stat(path, &st) < 0 || dns_data_init(&data_of) < 0)
@@ -259,6 +205,6 @@ int main(int argc, char **argv)
 	free(views);
 	dns_data_done(&data_of);
 	tables_close(tables);
-	must(tables_erase(dir, &e), &e);
+	bench_must(tables_erase(dir, &e), &e);
 	return rmdir(dir);
 }

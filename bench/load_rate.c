@@ -10,11 +10,11 @@
  * many connections have ended, well or badly. A connection without any progress for STUCK_MS is lost: closed and
  * counted.
  */
+#include "load_account.h"
 #include "load_client.h"
 
 #include "base/clock.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,10 +42,6 @@ struct flow {
 	uint64_t moved_ms; /* last progress */
 };
 
-struct account {
-	uint64_t watched_ns, server_ns, own_ns, machine_ns, at_ns;
-};
-
 static struct rate {
 	const struct load_options *o;
 	enum load_mode mode;
@@ -60,74 +55,6 @@ static struct rate {
 	char congestion[16];
 	uint8_t scratch[UPLOAD_CHUNK];
 } rate;
-
-/* CPU time of all threads of a process, from the scheduler's own nanosecond clock. 0 if it is gone. */
-static uint64_t process_ns(uint32_t pid)
-{
-	char path[64];
-	struct dirent *entry;
-	uint64_t sum = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%u/task", pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		char file[sizeof(path) + sizeof(entry->d_name) + 16];
-		uint64_t ns;
-		FILE *f;
-
-		snprintf(file, sizeof(file), "%s/%s/schedstat", path, entry->d_name);
-		f = entry->d_name[0] == '.' ? NULL : fopen(file, "re");
-		if (f && fscanf(f, "%" SCNu64, &ns) == 1)
-			sum += ns;
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return sum;
-}
-
-/* Busy time of all processors: user, nice, system, irq, softirq, steal. */
-static uint64_t machine_ns(void)
-{
-	uint64_t v[8] = {0};
-	FILE *f = fopen("/proc/stat", "re");
-	int n = 0;
-
-	if (f) {
-		n = fscanf(f,
-			   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-			   " %" SCNu64 " %" SCNu64 " %" SCNu64,
-			   &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
-		fclose(f);
-	}
-	if (n != 8)
-		return 0;
-	return (v[0] + v[1] + v[2] + v[5] + v[6] + v[7]) *
-	       (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
-}
-
-static uint64_t own_ns(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000 +
-	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
-}
-
-static struct account account_now(const struct load_options *o)
-{
-	struct account a = {
-		.own_ns = own_ns(), .machine_ns = machine_ns(), .at_ns = clock_mono_ns()};
-
-	for (uint32_t i = 0; i < o->n_watched; i++)
-		a.watched_ns += process_ns(o->watched[i]);
-	if (o->server)
-		a.server_ns = process_ns(o->server);
-	return a;
-}
 
 static void flow_watch(struct flow *f, int how, uint32_t events)
 {
@@ -291,25 +218,23 @@ static void rate_window_open(void)
 	rate.window = true;
 	if (!rate.o->total) /* a total counts from the first connection on */
 		rate.units = rate.bytes = 0;
-	rate.start = account_now(rate.o);
+	rate.start = account_now(rate.o->watched, rate.o->n_watched, rate.o->server);
 }
 
 static int rate_report(void)
 {
-	struct account end = account_now(rate.o);
+	struct account end = account_now(rate.o->watched, rate.o->n_watched, rate.o->server);
 	double seconds = (double)(end.at_ns - rate.start.at_ns) / 1e9;
 	uint64_t watched = end.watched_ns - rate.start.watched_ns;
 	uint64_t server = end.server_ns - rate.start.server_ns;
 	uint64_t own = end.own_ns - rate.start.own_ns;
-	double foreign =
-		(double)(end.machine_ns - rate.start.machine_ns) - (double)(watched + server + own);
 
 	printf("{\"mode\":\"%s\",\"connections\":%u,\"seconds\":%.4f,\"units\":%" PRIu64
 	       ",\"bytes\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"lost\":%" PRIu64
 	       ",\"cpu_ns\":%" PRIu64 ",\"ends_cpu_ns\":%" PRIu64
 	       ",\"foreign\":%.3f,\"congestion\":\"%.15s\"}\n",
 	       rate.o->mode, rate.o->connections, seconds, rate.units, rate.bytes, rate.errors,
-	       rate.lost, watched, server + own, foreign > 0 ? foreign / 1e9 / seconds : 0,
+	       rate.lost, watched, server + own, account_foreign(&rate.start, &end),
 	       rate.congestion);
 	return 0;
 }

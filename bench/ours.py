@@ -31,6 +31,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Postern:
     name = "postern"
     port = 8100
+    extra = ()  # options
 
     def __init__(self, folder, build, clusters, workers=1, pinned=True):
         self.folder = pathlib.Path(folder) / self.name
@@ -47,7 +48,7 @@ class Postern:
     def launch(self):
         """Start the daemon with whatever its state directory holds, not waiting for anything."""
         command = [str(self.binary), "--listen", self.address, "--state-dir", str(self.folder / "state"),
-                   "--socket", str(self.socket), "--gates", str(self.workers)] + USERS
+                   "--socket", str(self.socket), "--gates", str(self.workers), *self.extra] + USERS
         if self.pinned and self.workers == 1:
             command = ["taskset", "-c", str(lab.cpus()[1])] + command
         with open(self.folder / "log", "a") as log:

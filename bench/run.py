@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Postern beside HAProxy and nginx, in one run on one machine: `make bench`, or `bench/run.py --help`.
+"""Postern beside HAProxy and nginx, and beside name servers, in one run on one machine: `make bench`, or `bench/run.py --help`.
 
 Prints a table and writes one JSON object a line: name, ours, peer, peer_name, ratio (ours/peer), unit and more.
 Ratios are what counts; absolute figures are those of this machine on loopback.
@@ -20,6 +20,8 @@ sys.dont_write_bytecode = True  # run as root, it would leave files in the tree 
 import changes
 import lab
 import metrics
+import names
+import names_peers
 import netd
 import ours
 import peers
@@ -29,7 +31,7 @@ ONE_WORKER = ("idle_bytes", "connection_syscalls", "bulk_cpu", "upload_cpu", "re
 TWO_WORKERS = ("connection_cpu_2", "request_cpu_2")
 LARGE = ("change_enforced_ms", "revoke_open_ms", "load_policy_ms")
 NETWORKS = ("networks_plan_s", "network_rule_ms", "netd_memory_mib", "network_rule_enforced_ms", "networks_made_cpu_s")
-METRICS = ONE_WORKER + TWO_WORKERS + LARGE + NETWORKS
+METRICS = ONE_WORKER + TWO_WORKERS + LARGE + NETWORKS + names.METRICS
 PEERS = (peers.HAProxy, peers.HAProxySplice, peers.Nginx)
 SPARE_DESCRIPTORS = 400
 
@@ -139,7 +141,7 @@ def head(bench):
     one, last, both = lab.cpus()
     print(f"{os.cpu_count()} CPUs, Linux {platform.release()}, foreign load {lab.foreign_load(1.0):.2f} CPU; "
           f"client and server on CPU {one}, proxy on {last}, two workers on {both[0]},{both[-1]}")
-    for text in peers.versions() if bench.peers else []:
+    for text in peers.versions() + names_peers.versions() if bench.peers else []:
         print(text)
     for peer in PEERS if bench.args.with_peers else ():
         if peer.missing():
@@ -153,14 +155,15 @@ def measure(bench):
         (ONE_WORKER, lambda names: bench.steady(names, 1)),
         (TWO_WORKERS, lambda names: bench.steady(names, 2)),
         (LARGE, bench.large),
-        (NETWORKS, lambda names: netd.measure(bench, names)),
+        (NETWORKS, lambda chosen: netd.measure(bench, chosen)),
+        (names.METRICS, lambda chosen: names.measure(bench, chosen)),
     ):
-        names = [n for n in group if n in chosen]
-        if "connection_syscalls" in names and not shutil.which("strace"):
+        wanted = [n for n in group if n in chosen]
+        if "connection_syscalls" in wanted and not shutil.which("strace"):
             print("connection_syscalls is left out: strace is not installed (tools/deps.sh bench)")
-            names.remove("connection_syscalls")
-        if names:
-            action(names)
+            wanted.remove("connection_syscalls")
+        if wanted:
+            action(wanted)
     return 0
 
 

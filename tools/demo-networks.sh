@@ -141,7 +141,7 @@ step "Private only: switch the public endpoint off. What came by the private one
 typed ops postern cluster set prod --public off
 told "enforced" works prod
 typed alice kubectl get --raw /version
-told "the internet is out" fails reset
+told "the internet is out: the name leads to an address it has no way to" fails 'no route\|unreachable\|timeout'
 typed ops postern exec node -- kubectl create configmap third
 told "the node's watch goes on through it" soon says configmap/third node.watch
 told "on the same connection" running "$node"
@@ -162,16 +162,3 @@ typed ops postern explain prod --host desk
 told "and told why" says 'NO' "$out"
 typed ops postern exec app -- kubectl get --raw /version
 told "the peered network is not" works gitVersion
-
-step "Back to public only, and everything of the landscape goes. What is in use cannot go first."
-typed ops postern delete -f group.yaml -f landscape.yaml
-told "refused: the cluster has an address in it" fails 'cluster "prod"'
-typed ops postern apply -f prod.yaml
-told "public again" works prod
-told "the node's watch has ended with the private address" soon sh -c "! kill -0 $node 2>/dev/null || grep -q 'reset\|unable to decode\|EOF' node.watch"
-typed ops postern delete -f group.yaml -f landscape.yaml
-told "deleted" works prod-apps
-typed ops ip netns list
-told "nothing is left of it" no_namespace
-typed alice kubectl get configmaps -o name
-told "and alice works on" works configmap/third

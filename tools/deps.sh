@@ -16,7 +16,8 @@ test="libcmocka-dev libknot-dev python3 python3-pytest python3-yaml python3-dnsp
 	knot-dnsutils bind9 bind9-dnsutils curl strace
 	util-linux procps mandoc bash-completion git"
 lint="clang clang-format-14 clang-tidy cppcheck pmccabe shellcheck mandoc git"
-bench="haproxy nginx-light libnginx-mod-stream strace python3 util-linux"
+bench="haproxy nginx-light libnginx-mod-stream strace python3 util-linux
+	knot nsd bind9 bind9-dnsutils unbound dnsperf"
 fuzz="clang libclang-rt-14-dev"
 
 want=""

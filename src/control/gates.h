@@ -59,7 +59,8 @@ struct gate {
 	const _Atomic uint64_t *counters; /* mapped read-only; NULL before the first start */
 };
 
-#define CONTROL_GATES_MAX (GATES_MAX > DNS_MAX ? GATES_MAX : DNS_MAX)
+#define CONTROL_GATES_MAX 64
+_Static_assert(GATES_MAX <= CONTROL_GATES_MAX && DNS_MAX <= CONTROL_GATES_MAX, "room for either");
 
 struct gates {
 	const struct gates_kind *kind;

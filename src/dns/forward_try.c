@@ -191,7 +191,7 @@ static void try_answered(struct dns_worker *w, struct try *t, const struct reply
 
 	if (r->is_truncated && !t->is_tcp) {
 		try_again(w, t, true);
-	} else if (r->is_truncated) {
+	} else if (r->is_truncated || reply_is_referral(r)) {
 		dns_count(w, forward_malformed_total);
 		try_said(w, t, DNS_SERVFAIL);
 	} else if ((r->rcode == DNS_FORMERR || r->rcode == DNS_NOTIMP) && t->has_edns &&
@@ -200,9 +200,6 @@ static void try_answered(struct dns_worker *w, struct try *t, const struct reply
 		try_again(w, t, t->is_tcp);
 	} else if (r->rcode != DNS_NOERROR && r->rcode != DNS_NXDOMAIN) {
 		try_said(w, t, r->rcode);
-	} else if (reply_is_referral(r)) {
-		dns_count(w, forward_malformed_total);
-		try_said(w, t, DNS_SERVFAIL);
 	} else {
 		ask_answered(w, a, t->server, r);
 	}

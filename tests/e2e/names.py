@@ -191,8 +191,9 @@ class Upstream:
             self.udp.bind((address, port))
             self.tcp = socket.create_server((address, port), family=family, backlog=64)
         self.at = "[%s]:%d" % (address, port) if ":" in address else "%s:%d" % (address, port)
-        for run in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=run, daemon=True).start()
+        self.threads = [threading.Thread(target=run, daemon=True) for run in (self._serve_udp, self._serve_tcp)]
+        for t in self.threads:
+            t.start()
 
     def _messages(self, wire, transport):
         q = dns.message.from_wire(wire)
@@ -201,7 +202,7 @@ class Upstream:
             if isinstance(m, (int, float)):
                 time.sleep(m)
             else:
-                yield m if isinstance(m, (bytes, tuple)) else m.to_wire()
+                yield m if isinstance(m, (bytes, tuple)) else m.to_wire(max_size=65535)
 
     def _serve_udp(self):
         with contextlib.suppress(OSError):
@@ -233,6 +234,9 @@ class Upstream:
         for s in (self.udp, self.tcp):
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
+        for t in self.threads:  # a port is free when nobody waits on its socket any more
+            t.join()
+        for s in (self.udp, self.tcp):
             s.close()
 
     def __enter__(self):

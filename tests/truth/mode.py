@@ -3,6 +3,7 @@
 """
 One mode of the specification, in an internet of its own: mode.py ID RESULT.json [--keep]. Started by run.py.
 """
+import concurrent.futures
 import json
 import os
 import re
@@ -23,6 +24,7 @@ import rows  # noqa: E402
 import scenarios  # noqa: E402
 import verdict  # noqa: E402
 
+AT_ONCE = 4  # places that look
 OBJECTS = {"own-endpoint": landscape.own_endpoint, "own-zone": landscape.own_zone}
 
 
@@ -107,13 +109,19 @@ def set_step(w, mode, step):
 def take_step(w, mode, step, wanted):
     """Set the step and look from every place: ({place: Seen}, what is wrong on the whole)."""
     set_step(w, mode, step)
-    seen, reached, accepted = {}, w.reached, w.accepted()
-    for place, tries in wanted.items():
+    seen, accepted = {}, w.accepted()
+
+    def one(place):
         try:
-            seen[place] = look(w, place, tries, mode, step)
-        except (AssertionError, OSError, ValueError) as e:
-            seen[place] = str(e)
-    came, let_in = w.accepted() - accepted, w.reached - reached
+            return look(w, place, wanted[place], mode, step)
+        except (AssertionError, OSError, ValueError, KeyError) as e:
+            return repr(e)
+    for place in wanted:
+        w.place(place)  # made by this thread
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        seen.update(zip(wanted, pool.map(one, wanted)))
+    came = w.accepted() - accepted
+    let_in = sum(t["reached"] for s in seen.values() if isinstance(s, dict) for t in s["tries"].values())
     wrong = [] if came == let_in else ["%s: %d got in, but the API server saw %d" % (step.title, let_in, came)]
     return seen, wrong
 

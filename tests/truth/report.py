@@ -62,8 +62,7 @@ def mode_lines(mode, results):
         row = row_of(mode, i)
         for (v4, v6), places in places_by_cells(mine).items():
             if isinstance(row, rows.Row):
-                waits = " (waits for: %s)" % row.waits if row.waits else ""
-                yield "| %s | %s | %s%s | %s | %s |" % ((", ".join(places),) + row.text() + (waits, v4, v6))
+                yield "| %s | %s | %s | %s | %s |" % ((", ".join(places),) + row.text() + (v4, v6))
             else:
                 waits = " (waits for: %s)" % row.waits if isinstance(row, rows.Waiting) else ""
                 yield "| *%s*%s | | | %s | %s |" % (row.text, waits, v4, v6)
@@ -94,7 +93,7 @@ def text(all_results):
     """all_results: {mode id: [result]}"""
     lines = ["# Who can reach what: every row with real packets", "",
              "✓ holds: the answer of the name, the packets and the explanation say what the row says. ✗ fails. … waits for a part that "
-             "is not there yet; where its packets can be tried, they agree.", ""]
+             "is not there yet.", ""]
     cloud = None
     for mode in rows.MODES:
         if mode.id not in all_results:

@@ -2,6 +2,8 @@
 /* Queries by UDP: batches, views, cookies, the rate limit, and what is not answered. */
 #include "serve_rig.h"
 
+#include <sys/epoll.h>
+
 static uint8_t query[4096], answer[4096];
 
 static int ask(int fd)
@@ -45,6 +47,37 @@ static void test_more_than_a_batch(void **state)
 		seen[id] = true;
 	}
 	assert_int_equal(COUNT(answers_noerror_total), n);
+	close(fd);
+}
+
+/* A socket that had one datagram is read by one; when there are more, in batches from the next turn on. */
+static void test_one_then_many(void **state)
+{
+	int fd = client(SOCK_DGRAM, serve_at(0, SOCK_DGRAM, &here));
+	uint64_t before;
+
+	assert_int_equal(ask(fd), 1);
+	dns_worker_turn(&worker, 0);
+	before = COUNT(queries_udp_total);
+	for (unsigned i = 0; i < DNS_BATCH + 2; i++)
+		must_send(fd, query, query_make(query, (uint16_t)i));
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(COUNT(queries_udp_total), before + 1);
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(COUNT(queries_udp_total), before + 1 + DNS_BATCH);
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(COUNT(queries_udp_total), before + 2 + DNS_BATCH);
+	for (unsigned i = 0; i < DNS_BATCH + 2; i++)
+		assert_int_equal(last_of(answer, datagram_wait(fd, answer, sizeof(answer))), 1);
+	/* By one again, and what is no query is dropped there too. */
+	for (size_t len = 0; len <= 4000; len += 4000) {
+		dns_worker_turn(&worker, 0);
+		must_send(fd, query, len);
+		dns_worker_turn(&worker, 0);
+	}
+	assert_int_equal(COUNT(dropped_malformed_total), 2);
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(ask(fd), 1);
 	close(fd);
 }
 
@@ -169,6 +202,26 @@ static struct dns_socket *the_socket(void)
 			return container_of(worker.sockets[i].next, struct dns_socket, node);
 	}
 	return NULL;
+}
+
+/* Other processes, and the parent, have the same open file: what comes to it is none of ours any more. */
+static void test_closed_while_others_have_it(void **state)
+{
+	const uint16_t port = serve_at(0, SOCK_DGRAM, &here);
+	int fd = client(SOCK_DGRAM, port),
+	    copy = fcntl(the_socket()->source.fd, F_DUPFD_CLOEXEC, 0);
+	struct epoll_event event;
+
+	assert_true(copy >= 0);
+	assert_int_equal(ask(fd), 1);
+	unserve_at(0, SOCK_DGRAM, &here, port);
+	must_send(fd, query, query_make(query, 1));
+	assert_true(is_readable(copy));
+	assert_int_equal(epoll_wait(worker.epoll, &event, 1, 0), 0);
+	turns(2);
+	assert_int_equal(COUNT(queries_udp_total), 1);
+	close(fd);
+	close(copy);
 }
 
 static void test_later(void **state)
@@ -378,11 +431,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_socket_has_its_view),
 		TEST(test_more_than_a_batch),
+		TEST(test_one_then_many),
 		TEST(test_flood_starves_nobody),
 		TEST(test_what_is_no_query_is_dropped),
 		TEST(test_codes_are_counted),
 		TEST(test_truncated),
 		TEST(test_wildcard),
+		TEST(test_closed_while_others_have_it),
 		TEST(test_later),
 		TEST(test_socket_gone_before_its_answer),
 		TEST(test_later_limit_of_a_network),
