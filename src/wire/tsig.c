@@ -2,12 +2,12 @@
 #include "wire/tsig.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "wire/cursor.h"
 #include "wire/rdata.h"
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
 #include <libknot/errcode.h>
 #include <libknot/tsig-op.h>
@@ -211,7 +211,7 @@ static enum tsig_error error_of(int r)
 
 static bool time_is_near(uint64_t at)
 {
-	const uint64_t now = (uint64_t)time(NULL);
+	const uint64_t now = clock_wall_us() / 1000000;
 
 	return (at > now ? at - now : now - at) <= TSIG_FUDGE_S;
 }

@@ -132,12 +132,14 @@ static void test_references(void **state)
 	landscape_free(l);
 }
 
+#define TOUCHED_MAX 256
+
 static int note_zone(struct object *o, void *arg)
 {
 	char *text = arg;
+	const size_t used = strlen(text);
 
-	strcat(text, o->name);
-	strcat(text, " ");
+	snprintf(text + used, TOUCHED_MAX - used, "%s ", o->name);
 	return 0;
 }
 
@@ -145,7 +147,7 @@ static int note_zone(struct object *o, void *arg)
 static void test_touch(void **state)
 {
 	json_t *docs = documents("kind: tsig-key\nname: a\nsecret: " S16 "\n");
-	char touched[256] = "";
+	char touched[TOUCHED_MAX] = "";
 	struct landscape *l;
 	struct object *o;
 	struct err e;
