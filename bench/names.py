@@ -6,6 +6,7 @@ whoever sends. Rounds are interleaved, ratios are within a round.
 """
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -18,14 +19,14 @@ import names_ours
 import names_peers
 import netd
 
-METRICS = ("names_cpu", "names_tcp_cpu", "names_cpu_200", "names_cpu_200_one", "names_cpu_200_netns", "names_forward_cpu", "names_change_ms",
+METRICS = ("names_cpu", "names_tcp_cpu", "names_cpu_200", "names_cpu_200_busy", "names_cpu_200_one", "names_cpu_200_netns", "names_forward_cpu", "names_change_ms",
            "names_load_s", "names_start_s", "names_memory_mb", "names_change_large_ms")
 SMALL = ("names_cpu", "names_tcp_cpu", "names_change_ms")
 LARGE = ("names_load_s", "names_start_s", "names_memory_mb", "names_change_large_ms")
 
 KNOT_BAR, ECHO_BAR = 0.80, 1.5
 MEMORY_BAR_MB, START_BAR_S, CHANGE_BAR_MS = 300, 3, 5
-WINDOW, FORWARD_WINDOW = 200, 128
+WINDOW, FORWARD_WINDOW, BUSY = 200, 128, 10
 FIRST_PATIENCE_MS = 120000  # until a peer answers: some need half a minute for 10^5 zones
 UNLIKELY = "192.0.2."  # addresses that c1 is changed to
 
@@ -142,13 +143,13 @@ class Names:
             found.add(f"{contestant.name}: {result['lost']} lost")
         return found
 
-    def cpu(self, name, contestants, zones, bars, remark=""):
-        """us of CPU per answer, closed loop."""
+    def cpu(self, name, contestants, zones, bars, remark="", each=1):
+        """us of CPU per answer, closed loop. each: queries that are out on a socket of a server that has many of them."""
         rates = {}
 
         def measure(c, _):
             queries = self.queries(zones, len(c.targets), getattr(c, "step", 1))
-            result = self.blast.load(c, queries, window=WINDOW, milliseconds=self.bench.window_ms)
+            result = self.blast.load(c, queries, window=max(WINDOW, each * len(c.targets)), milliseconds=self.bench.window_ms)
             if not result or not result["answers"]:
                 return None
             rates.setdefault(c.name, []).append(result["qps"])
@@ -200,6 +201,7 @@ class Names:
             if "names_tcp_cpu" in names:
                 self.tcp("names_tcp_cpu", [c for c in running if c is not echo])
             if "names_change_ms" in names:
+                unpin(running)
                 self.changes("names_change_ms", [c for c in running if c is not echo], what)
         finally:
             self.stop([daemon, echo] + peers)
@@ -217,6 +219,9 @@ class Names:
             if "names_cpu_200" in names:
                 self.cpu("names_cpu_200", running, self.zones, {"knot": KNOT_BAR},
                          f"{what}, all asked, one query out on each; knot: one socket, from {self.views} of clients")
+            if "names_cpu_200_busy" in names:
+                self.cpu("names_cpu_200_busy", running, self.zones, {"knot": KNOT_BAR, "echo-sockets": ECHO_BAR},
+                         f"{what}, all asked, {BUSY} queries out on each; knot: one socket, {WINDOW} queries out", BUSY)
             if "names_cpu_200_one" in names:
                 self.cpu("names_cpu_200_one", [One(c) for c in running], self.zones, {"knot": KNOT_BAR, "echo-sockets": ECHO_BAR},
                          f"{what}, one of which is asked; knot: one socket and all zones")
@@ -233,13 +238,15 @@ class Names:
         try:
             daemon.launch()
             daemon.wait_ready()
-            wall, cpu = daemon.load_policy()
+            wall, _ = daemon.load_policy()
             running = self.start(peers, self.zones - 1)
             if not self.blast.first_answer(daemon, self.zones - 1, 20000):
                 raise lab.LabError(f"{daemon.targets[(self.zones - 1) % networks]} does not answer")
             daemon.name = "postern"
-            self.cpu("names_cpu_200_netns", [daemon] + running, self.zones, {},
-                     f"{networks} networks made by netd, clients on their hosts, all given in {wall:.1f} s; knot on loopback")
+            for each in (1, BUSY):
+                self.cpu("names_cpu_200_netns", [daemon] + running, self.zones, {},
+                         f"{networks} networks made by netd in {wall:.1f} s with their zones, clients on hosts, {each} out on each; "
+                         "knot on loopback", each)
         finally:
             self.stop([daemon] + peers)
 
@@ -406,6 +413,13 @@ def pss(pid, field):
     return int(re.search(rf"^{field}:\s+(\d+)", text, re.M).group(1)) * 1024 / 1e6
 
 
+def unpin(contestants):
+    """What takes several processes shall have the whole machine."""
+    for pid in [p for c in contestants for p in c.pids()]:
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), os.sched_getaffinity(0))
+
+
 def middle(values):
     return sorted(values)[len(values) // 2]
 
@@ -415,7 +429,7 @@ def measure(bench, names):
     run = Names(bench)
     if set(SMALL) & set(names):
         run.small(names)
-    if {"names_cpu_200", "names_cpu_200_one"} & set(names):
+    if {"names_cpu_200", "names_cpu_200_busy", "names_cpu_200_one"} & set(names):
         run.two_hundred(names)
     if "names_cpu_200_netns" in names:
         run.namespaces()

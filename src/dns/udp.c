@@ -97,13 +97,28 @@ static void local_put(struct msghdr *m, uint8_t room[CONTROL_MAX], const struct 
 
 /* --- out -------------------------------------------------------------------------------------------------------- */
 
+/* How many went, at least one; -1 with errno. */
+static int send_some(const struct batch *b, unsigned done, int fd)
+{
+	const struct msghdr *m = &b->out[done].msg_hdr;
+
+	/* A call for many costs more, where it is for one. */
+	if (b->n_out - done == 1 && !m->msg_control)
+		return sendto(fd, m->msg_iov->iov_base, m->msg_iov->iov_len,
+			      MSG_DONTWAIT | MSG_NOSIGNAL, m->msg_name, m->msg_namelen) < 0
+			       ? -1
+			       : 1;
+	return sendmmsg(fd, (struct mmsghdr *)(uintptr_t)b->out + done, b->n_out - done,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* One that cannot go is left out; when the socket is full all the rest is. */
 static void batch_send(struct dns_worker *w, struct batch *b, int fd)
 {
 	unsigned done = 0;
 
 	while (done < b->n_out) {
-		int n = sendmmsg(fd, b->out + done, b->n_out - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int n = send_some(b, done, fd);
 
 		if (n > 0) {
 			done += (unsigned)n;
@@ -193,21 +208,56 @@ static void datagram(struct dns_worker *w, struct dns_socket *s, struct batch *b
 	b->n_out++;
 }
 
+/* One datagram, to the first place, said as recvmmsg() would. */
+static int receive_one(struct batch *b, int fd)
+{
+	struct mmsghdr *m = &b->in[0];
+	ssize_t n;
+
+	m->msg_hdr.msg_namelen = sizeof(b->from[0].peer);
+	n = recvfrom(fd, b->octets[0], DATAGRAM_MAX, MSG_DONTWAIT | MSG_TRUNC,
+		     (struct sockaddr *)&b->from[0].peer, &m->msg_hdr.msg_namelen);
+	if (n < 0)
+		return -1;
+	m->msg_hdr.msg_flags = n > DATAGRAM_MAX ? MSG_TRUNC : 0;
+	m->msg_len = (unsigned)n;
+	return 1;
+}
+
+/*
+ * As many datagrams as there are. Of many sockets that are asked now and then, each has one: that is had for less by a call for one. A socket that
+ * has another one in the turn after it is read in batches again.
+ */
+static int receive(struct dns_worker *w, struct dns_socket *s, struct batch *b)
+{
+	static unsigned used = DNS_BATCH; /* to be prepared again */
+	const bool by_one = s->is_calm && !s->is_wildcard && s->turn + 1 != w->turns;
+	int n;
+
+	s->turn = w->turns;
+	if (by_one) {
+		n = receive_one(b, s->source.fd);
+		used = used > 0 ? used : 1;
+		return n;
+	}
+	batch_prepare(b, used);
+	n = recvmmsg(s->source.fd, b->in, DNS_BATCH, MSG_DONTWAIT, NULL);
+	used = n > 0 ? (unsigned)n : 0;
+	s->is_calm = n <= 1;
+	return n;
+}
+
 /* One batch for each turn, so that a socket that is flooded leaves the others their turn: epoll goes round. */
 void udp_ready(struct dns_worker *w, struct source *source, uint32_t events)
 {
 	struct dns_socket *s = container_of(source, struct dns_socket, source);
 	struct batch *b = &batch;
-	static unsigned used = DNS_BATCH; /* to be prepared again */
-	int n;
+	int n = receive(w, s, b);
 
-	batch_prepare(b, used);
-	n = recvmmsg(source->fd, b->in, DNS_BATCH, MSG_DONTWAIT, NULL);
-	used = n > 0 ? (unsigned)n : 0;
 	if (n <= 0)
 		return; /* another process was faster; or an error of an answer before, which is over now */
 	b->n_out = 0;
-	for (unsigned i = 0; i < used; i++)
+	for (unsigned i = 0; i < (unsigned)n; i++)
 		datagram(w, s, b, i);
 	batch_send(w, b, source->fd);
 }

@@ -424,6 +424,7 @@ void dns_worker_turn(struct dns_worker *w, int timeout_ms)
 	struct epoll_event events[DNS_EVENTS];
 	int n = epoll_wait(w->epoll, events, DNS_EVENTS, turn_wait(w, timeout_ms));
 
+	w->turns++;
 	clock_look(w);
 	cookies_look(w);
 	for (int i = 0; i < n; i++) {

@@ -72,6 +72,8 @@ struct dns_socket {
 	bool is_tcp;
 	bool is_wildcard; /* answers must say from which address they go */
 	bool is_watched;  /* in the event loop */
+	bool is_calm;	  /* UDP: its last batch was of one datagram */
+	uint32_t turn;	  /* UDP: when that was */
 	uint32_t refs;	  /* until closed, its own is one */
 };
 
@@ -136,6 +138,7 @@ struct dns_worker {
 	struct timers timers;
 	uint64_t now_ms;
 	uint32_t now_s;		/* since 1970 */
+	uint32_t turns;		/* of the event loop, so far */
 	uint64_t complained_ms; /* of a malformed query, last */
 	struct dns_counters *counters;
 };

@@ -50,6 +50,37 @@ static void test_more_than_a_batch(void **state)
 	close(fd);
 }
 
+/* A socket that had one datagram is read by one; when there are more, in batches from the next turn on. */
+static void test_one_then_many(void **state)
+{
+	int fd = client(SOCK_DGRAM, serve_at(0, SOCK_DGRAM, &here));
+	uint64_t before;
+
+	assert_int_equal(ask(fd), 1);
+	dns_worker_turn(&worker, 0);
+	before = COUNT(queries_udp_total);
+	for (unsigned i = 0; i < DNS_BATCH + 2; i++)
+		must_send(fd, query, query_make(query, (uint16_t)i));
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(COUNT(queries_udp_total), before + 1);
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(COUNT(queries_udp_total), before + 1 + DNS_BATCH);
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(COUNT(queries_udp_total), before + 2 + DNS_BATCH);
+	for (unsigned i = 0; i < DNS_BATCH + 2; i++)
+		assert_int_equal(last_of(answer, datagram_wait(fd, answer, sizeof(answer))), 1);
+	/* By one again, and what is no query is dropped there too. */
+	for (size_t len = 0; len <= 4000; len += 4000) {
+		dns_worker_turn(&worker, 0);
+		must_send(fd, query, len);
+		dns_worker_turn(&worker, 0);
+	}
+	assert_int_equal(COUNT(dropped_malformed_total), 2);
+	dns_worker_turn(&worker, 0);
+	assert_int_equal(ask(fd), 1);
+	close(fd);
+}
+
 /* One socket has its queue full, the other a single query: it is answered after one batch of the first at most. */
 static void test_flood_starves_nobody(void **state)
 {
@@ -400,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_socket_has_its_view),
 		TEST(test_more_than_a_batch),
+		TEST(test_one_then_many),
 		TEST(test_flood_starves_nobody),
 		TEST(test_what_is_no_query_is_dropped),
 		TEST(test_codes_are_counted),
