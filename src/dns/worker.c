@@ -289,6 +289,8 @@ void dns_worker_count(struct dns_worker *w, const struct dns_client *client)
 		break;
 	case DNS_SERVFAIL:
 		dns_count(w, answers_servfail_total);
+		if (client->ede == EDE_DAMAGED)
+			dns_count(w, tables_unreadable_total);
 		break;
 	default:
 		dns_count(w, answers_other_total);
