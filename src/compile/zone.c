@@ -221,7 +221,7 @@ int zone_put(struct compile_run *run, const struct view_zone *zone, uint32_t id,
 	int r = zone_make(run, &m, id);
 
 	making_done(&m);
-	if (r == -ERR_INVALID || r == -ERR_TOO_LARGE) {
+	if (r < 0 && r != -ERR_NOMEM && r != -ERR_UNAVAILABLE) {
 		compile_note_bad(&run->bad->zones, zone->domain, &why);
 		return tables_delete_zone(run->tables, id, e);
 	}

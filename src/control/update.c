@@ -338,11 +338,11 @@ static int update_change(struct control *c, const struct object *zone, const str
 
 static bool zone_is_named(const struct object *zone, const struct update_message *m)
 {
-	const char *domain = object_declared_zone(zone)->domain;
+	const struct declared_zone *z = object_declared_zone(zone);
 	uint8_t apex[DNAME_MAX];
 
-	return m->zone_type == RR_SOA && m->zone_class == RR_CLASS_IN &&
-	       dname_parse(domain, strlen(domain), NULL, apex, NULL) > 0 &&
+	return z && m->zone_type == RR_SOA && m->zone_class == RR_CLASS_IN &&
+	       dname_parse(z->domain, strlen(z->domain), NULL, apex, NULL) > 0 &&
 	       dname_is_equal(apex, m->zone);
 }
 

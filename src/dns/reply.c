@@ -24,8 +24,8 @@ static void be16_put(uint8_t *p, unsigned v)
 /* --- names ------------------------------------------------------------------------------------------------------ */
 
 /*
- * The name at `at`, uncompressed into dst. Each pointer leads to before where the part that it ends began. *ret_end: behind the name as
- * it lies there. Returns its length, 0 if it is none; nothing from `limit` on is read before a pointer is followed.
+ * The name at `at`, uncompressed into dst. Nothing from `limit` on is read; with each pointer that becomes where the part began that it
+ * ends, so that all lead strictly back. *ret_end: behind the name as it lies there. Returns its length, 0 if it is none.
  */
 static size_t name_expand(const uint8_t *p, size_t limit, size_t at, uint8_t dst[DNAME_MAX],
 			  size_t *ret_end)
@@ -47,7 +47,7 @@ static size_t name_expand(const uint8_t *p, size_t limit, size_t at, uint8_t dst
 			jumped = true;
 			limit = begin;
 			at = be16(p + at) & DNS_POINTER_MAX;
-			if (at >= begin || at < DNS_HEADER_BYTES)
+			if (at < DNS_HEADER_BYTES)
 				return 0;
 			begin = at;
 			continue;

@@ -138,7 +138,7 @@ struct dns_worker {
 	struct timers timers;
 	uint64_t now_ms;
 	uint32_t now_s;		/* since 1970 */
-	uint32_t turns; /* of the event loop, so far */
+	uint32_t turns;		/* of the event loop, so far */
 	uint64_t complained_ms; /* of a malformed query, last */
 	struct dns_counters *counters;
 };

@@ -38,7 +38,28 @@ struct finding {
 	char domain[DNS_NAME_MAX + 1];
 };
 
-/* The longest domain; of two equal ones that which a user declares, or else the system's. */
+/* What is declared, or kept for a cluster, comes before public names of clusters, and these before private ones. */
+static int rank_of(const struct view_zone *zone)
+{
+	const struct cluster_net *c;
+
+	if (zone->kind != VIEW_NAME)
+		return 0;
+	c = object_cluster_net(zone->owner);
+	for (size_t i = 0; i < c->n_server_names; i++)
+		if (strcmp(c->server_names[i], zone->domain) == 0)
+			return 1;
+	return 2;
+}
+
+static bool is_before(const struct view_zone *a, const struct view_zone *b)
+{
+	int x = rank_of(a), y = rank_of(b);
+
+	return x != y ? x < y : a->owner->id < b->owner->id;
+}
+
+/* The longest domain; of several equal ones the first. */
 static int zone_consider(const struct view_zone *zone, void *arg)
 {
 	struct finding *f = arg;
@@ -47,7 +68,7 @@ static int zone_consider(const struct view_zone *zone, void *arg)
 	if (!is_in(f->name, zone->domain))
 		return 0;
 	if (f->is_found &&
-	    (len < strlen(f->domain) || (len == strlen(f->domain) && zone->kind >= f->zone.kind)))
+	    (len < strlen(f->domain) || (len == strlen(f->domain) && !is_before(zone, &f->zone))))
 		return 0;
 	f->is_found = true;
 	f->zone = *zone;

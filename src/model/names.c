@@ -47,13 +47,29 @@ static int shown_add(const struct view_zone *zone, void *arg)
 	return 0;
 }
 
-/* What a user declares comes before what hides behind it. */
+static bool is_public_name(const struct shown *s)
+{
+	const struct cluster_net *c = object_cluster_net(s->zone.owner);
+
+	for (size_t i = 0; c && i < c->n_server_names; i++)
+		if (strcmp(c->server_names[i], s->domain) == 0)
+			return true;
+	return false;
+}
+
+/* What a user declares comes before what hides behind it, and public names of clusters before the private names of others. */
 static int shown_cmp(const void *a, const void *b)
 {
 	const struct shown *x = a, *y = b;
 	int r = strcmp(x->domain, y->domain);
 
-	return r ? r : (int)x->zone.kind - (int)y->zone.kind;
+	if (r == 0)
+		r = (int)x->zone.kind - (int)y->zone.kind;
+	if (r == 0)
+		r = (int)is_public_name(y) - (int)is_public_name(x);
+	return r ? r
+		 : (x->zone.owner->id > y->zone.owner->id) -
+			       (x->zone.owner->id < y->zone.owner->id);
 }
 
 /* The zone of the longest domain that the name is in. *ret_rest: how much of the name is before it. NULL: none. */

@@ -35,16 +35,22 @@ bool operation_is_done(const json_t *op)
 	return strcmp(field_text(op, "status", ""), "succeeded") == 0;
 }
 
-/* The operation says how many gates took part; -1 if this daemon does not. */
-static long long gates_of(struct cli *c, const json_t *op)
+/* " on 2 gates and 2 name servers": who took part, if the daemon can say. */
+static void print_enforcers(struct cli *c, FILE *f)
 {
-	long long n = field_int(op, "gates", -1);
 	struct answer a = {0};
+	long long gates, servers;
+	char n[64];
 
-	if (n < 0 && client_get(&c->client, "/v1/status", &a, NULL) == 0)
-		n = (long long)field_count(a.json, "gates");
+	if (client_get(&c->client, "/v1/status", &a, NULL) == 0) {
+		gates = (long long)field_count(a.json, "gates");
+		servers = (long long)field_count(a.json, "dns");
+		if (gates > 0)
+			fprintf(f, " on %s", count_format(gates, "gate", n));
+		if (gates > 0 && servers > 0)
+			fprintf(f, " and %s", count_format(servers, "name server", n));
+	}
 	answer_done(&a);
-	return n;
 }
 
 /* With the reason it is not slow but unable. */
@@ -93,7 +99,7 @@ static void print_waiting(FILE *f, const json_t *op)
 
 char *operation_text(struct cli *c, const json_t *op)
 {
-	long long cut = field_int(op, "cut", 0), draining = field_int(op, "draining", 0), gates;
+	long long cut = field_int(op, "cut", 0), draining = field_int(op, "draining", 0);
 	double ms = field_real(op, "enforcedMs", -1);
 	struct text t;
 	char n[64];
@@ -106,9 +112,7 @@ char *operation_text(struct cli *c, const json_t *op)
 	fputs("enforced", t.file);
 	if (ms >= 0)
 		fprintf(t.file, ms < 100 ? " in %.1f ms" : " in %.0f ms", ms);
-	gates = gates_of(c, op);
-	if (gates > 0)
-		fprintf(t.file, " on %s", count_format(gates, "gate", n));
+	print_enforcers(c, t.file);
 	if (cut)
 		fprintf(t.file, ", %s cut", count_format(cut, "connection", n));
 	if (draining)

@@ -125,6 +125,21 @@ def test_one_that_hangs_keeps_nobody(postern, alice):
     none_is_lost(postern, alice, 20)
 
 
+def test_done_is_what_every_process_answers(postern, alice):
+    """A change is not called enforced while a process might still tell what was before."""
+    late = zone("late", "late.test", [("a", "A", "192.0.2.250")], public=True)
+    pid = postern.dns_pids()[1]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        p = postern.cli("apply", "--wait", "1", "-f", "-", stdin=postern.stream([late]), check=False)
+        assert p.returncode == 8 and "not yet enforced" in p.stdout and "1" in p.stdout.split("waiting for")[1], p.stdout
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    postern.cli("operation", str(postern.status()["revision"]), "--wait", "30")
+    assert postern.internet(alice).answer("a.late.test") == found("192.0.2.250")
+    postern.remove(late)
+
+
 def test_control_and_netd_killed(postern, alice):
     """Names are told by the tables that there are, whoever else is away."""
     with floods(postern, alice, is_right) as running:

@@ -15,20 +15,9 @@ PRIVATE = "ledger.ledger.privatelink.k8s.example.org"
 
 @pytest.fixture(scope="module")
 def postern():
-    """A daemon that keeps documents of names, though nothing serves them yet."""
     net.own_run()
     with Posternd("--netns-prefix", "names") as d:
         yield d
-
-
-def test_refused_while_nobody_serves_them():
-    with Posternd("--netns-prefix", "no-names") as d:
-        r = d.cli("apply", "-f", EXAMPLE, check=False)
-        assert r.returncode == 7 and "no name server" in r.stderr, r.stderr
-        assert d.status()["revision"] == 0
-        with pytest.raises(ApiError) as e:
-            d.apply({**plain_cluster("a", [("10.0.0.5", 6443)]), "dns": {"zone": "system"}})
-        assert e.value.status == 422 and e.value.path.endswith("dns"), e.value
 
 
 @pytest.fixture
@@ -54,6 +43,47 @@ def test_names_follow_links_and_settings(postern, example):
     out = postern.cli("names", "shop").stdout
     assert PRIVATE not in out and "ledger.k8s.example.org" in out
     postern.cli("apply", "-f", EXAMPLE)
+
+
+def resolve(postern, name, **where):
+    query = "&".join("%s=%s" % kv for kv in {"name": name, **where}.items())
+    return postern.call("GET", "/v1/resolve?" + query)["answers"]
+
+
+def test_why_a_name_is_answered_so(postern, example):
+    """The zone and the link that decide, or why there is no such name."""
+    a, = resolve(postern, "DB.corp.example.", type="A", host="shop")
+    assert (a["result"], a["values"], a["ttl"], a["name"]) == ("data", ["10.40.1.20"], 60, "db.corp.example")
+    step, = a["steps"]
+    assert (step["of"], step["by"], step["domain"]) == ("zone/corp", "zone-link/corp-frontend", "corp.example")
+    assert [a["result"] for a in resolve(postern, PRIVATE, network="backend")] == ["data", "nodata"]
+    assert [a["result"] for a in resolve(postern, "db.corp.example")] == ["refused", "refused"]
+    assert resolve(postern, "x.office.example", network="backend")[0]["steps"][0]["servers"] == ["192.0.2.53"]
+    postern.cli("delete", "zone-link", "ledger-frontend")
+    r = postern.cli("resolve", PRIVATE, "--host", "shop", check=False)
+    assert r.returncode == 3 and 'cluster "ledger" is not linked to this network' in r.stdout, r.stdout
+    postern.cli("apply", "-f", EXAMPLE)
+    r = postern.cli("resolve", PRIVATE, "--host", "host/shop", "-t", "a")
+    assert r.stdout.startswith("%s A: data\n  30  10.40.1.10\n" % PRIVATE), r.stdout
+
+
+@pytest.mark.parametrize("query, status, path", [
+    ("", 400, "name"), ("name=a.b&type=SPF", 400, "type"), ("name=a.b&host=shop&network=backend", 400, "network"),
+    ("name=a.b&host=nobody", 404, ""), ("name=a..b", 422, "name"), ("name=%2a.b", 422, "name"),
+])
+def test_bad_questions(postern, example, query, status, path):
+    with pytest.raises(ApiError) as e:
+        postern.call("GET", "/v1/resolve?" + query)
+    assert (e.value.status, e.value.path) == (status, path), e.value
+
+
+def test_what_the_system_keeps_is_told_apart(postern, example):
+    kept = {"name": "ledger", "type": "A", "ttl": 30, "values": ["10.40.1.10"], "cluster": "ledger"}
+    status = postern.call("GET", "/v1/clusters/ledger")["status"]
+    assert status["zone"] == {"domain": PRIVATE.split(".", 1)[1], "records": [kept]}
+    assert postern.call("GET", "/v1/zones/corp")["status"]["systemRecords"] == []
+    out = postern.cli("describe", "cluster", "ledger").stdout
+    assert "kept by the system" in out and "10.40.1.10" in out
 
 
 def test_a_zone_goes_out_and_comes_back(postern, example, tmp_path):

@@ -135,6 +135,7 @@ static void zone_link_fill(json_t *d)
 
 static void dns_fill(json_t *d)
 {
+	static const char *const hosts[] = {"x", "www", "c0", "c1"};
 	json_t *dns = json_object();
 	size_t zone = below(3);
 
@@ -145,8 +146,7 @@ static void dns_fill(json_t *d)
 		set(dns, "ownZone", name_of("z", 4));
 	}
 	if (zone && below(3) == 0)
-		set(dns, "privateFqdn",
-		    json_sprintf("%s.%s", below(2) ? "x" : "www", domains[below(5)]));
+		set(dns, "privateFqdn", json_sprintf("%s.%s", hosts[below(4)], domains[below(5)]));
 	if (below(2))
 		set(dns, "publicName", json_boolean(below(2)));
 	set(d, "dns", dns);

@@ -509,10 +509,9 @@ static void test_denied(void **state)
 	for (uint16_t type = RR_A; type <= RR_ANY; type = (uint16_t)(type + RR_ANY - RR_A)) {
 		ask(&net1, "none.example.org", type);
 		expect(3, true, 0, 1, 0);
-		expect_text(
-			KNOT_AUTHORITY, 0,
-			"example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 60 30 "
-			"604800 30");
+		expect_text(KNOT_AUTHORITY, 0,
+			    "example.org. SOA 30 ns.example.org. hostmaster.example.org. 0 60 30 "
+			    "604800 30");
 	}
 	ask(&net1, "none.example.org", RR_SOA);
 	expect(3, true, 0, 1, 0);

@@ -5,6 +5,7 @@
  */
 #include "names_ask.h"
 
+#include "model/names.h"
 #include "model/view.h"
 
 #include <time.h>
@@ -170,6 +171,36 @@ static void test_declared_hides_name(void **state)
 	land_close(&w);
 }
 
+struct told {
+	const char *name, *address;
+	size_t n;
+};
+
+static int told_check(const char *name, const struct object *cluster, const struct addr *addresses,
+		      size_t n, void *arg)
+{
+	struct told *t = arg;
+	char text[ADDR_TEXT_MAX];
+
+	if (strcmp(name, t->name) != 0)
+		return 0;
+	assert_int_equal(n, 1);
+	assert_string_equal(addr_format(addresses, text), t->address);
+	t->n++;
+	return 0;
+}
+
+/* Hosts are told what the name server answers. */
+static void told_is(struct land *w, const char *network, const char *name, const char *address)
+{
+	struct told t = {name, address, 0};
+
+	assert_int_equal(names_of(w->l, landscape_find(w->l, OBJECT_NETWORK, network), &listener, 1,
+				  told_check, &t),
+			 0);
+	assert_true(t.n > 0);
+}
+
 /* A private name never takes another cluster's public name away, not even from those who see nothing of either. */
 static void test_public_hides_private_name(void **state)
 {
@@ -184,6 +215,17 @@ static void test_public_hides_private_name(void **state)
 	answer_is(&w, NULL, "victim.example", DNS_NOERROR, "203.0.113.1 ");
 	answer_is(&w, "a", "victim.example", DNS_NOERROR, "203.0.113.1 ");
 	same_as_fresh_with(w.t, w.l, w.s);
+	/* With an address of each in one network. */
+	land_must(&w, ENDPOINT("theirs", "k", "a1", "10.1.1.20", ""), NULL);
+	answer_is(&w, "a", "victim.example", DNS_NOERROR, "10.1.1.20 ");
+	land_must(&w, ENDPOINT("ours", "victim", "a1", "10.1.1.10", ""), NULL);
+	answer_is(&w, "a", "victim.example", DNS_NOERROR, "10.1.1.10 ");
+	told_is(&w, "a", "victim.example", "10.1.1.10");
+	same_as_fresh_with(w.t, w.l, w.s);
+	land_must(&w, NULL, "private-endpoint/ours");
+	answer_is(&w, "a", "victim.example", DNS_NOERROR, "10.1.1.20 ");
+	land_must(&w, NULL, "private-endpoint/theirs");
+	answer_is(&w, "a", "victim.example", DNS_NOERROR, "203.0.113.1 ");
 	land_must(&w, NULL, "cluster/victim");
 	answer_is(&w, NULL, "victim.example", DNS_NXDOMAIN, "");
 	same_as_fresh_with(w.t, w.l, w.s);

@@ -6,6 +6,7 @@
 #include "landscape_rig.h"
 
 #include "base/cleanup.h"
+#include "model/cluster_dns.h"
 #include "model/view.h"
 
 #include <stdlib.h>
@@ -158,8 +159,9 @@ static int domain_once(const struct view_zone *z, void *arg)
 {
 	char key[300];
 
-	/* Of the private names of zones that do not see each other the internet says the same. */
-	if (z->denial == VIEW_DENIED_NOT_LINKED)
+	/* Private names may be anybody's. */
+	if (z->kind == VIEW_NAME && cluster_private_name(z->owner, key) &&
+	    strcmp(key, z->domain) == 0)
 		return 0;
 	snprintf(key, sizeof(key), "%s %s", z->domain, z->kind == VIEW_NAME ? "name" : "zone");
 	if (json_object_get(arg, key))

@@ -105,12 +105,38 @@ static void test_integrated(void **state)
 	landscape_free(l);
 }
 
+#define ZONE(domain, records) \
+	"kind: zone\nname: z\ndomain: " domain "\nvisibility: private\nrecords: [" records "]\n"
+#define ALT_PUBLIC "alt.example.org=203.0.113.1,::1:0:0:0:1 "
+
+/* A zone that falls through answers for what is there, be it without an address: itself, a name above another, what a wildcard covers. */
+static void test_fall_through(void **state)
+{
+	struct landscape *l = world();
+
+	must_apply(l, ZONE("example.org", "") "---\nkind: zone-link\nname: l\nzone: z\nnetwork: "
+					      "peer\nfallThrough: true\n");
+	assert_answers(l, OBJECT_NETWORK, "peer", EVERYWHERE_ELSE ALT_PUBLIC);
+	must_apply(l, ZONE("example.org", "{name: x.prod, type: A, values: [9.9.9.9]}"));
+	assert_answers(l, OBJECT_NETWORK, "peer", ALT_PUBLIC);
+	must_apply(l, ZONE("example.org", "{name: '*', type: A, values: [9.9.9.9]}"));
+	assert_answers(l, OBJECT_NETWORK, "peer",
+		       "prod.example.org=9.9.9.9 alt.example.org=9.9.9.9 ");
+	must_apply(l, ZONE("example.org", "{name: '*', type: A, values: [9.9.9.9]}, "
+					  "{name: x.prod, type: A, values: [9.9.9.8]}"));
+	assert_answers(l, OBJECT_NETWORK, "peer", "alt.example.org=9.9.9.9 ");
+	must_apply(l, ZONE("prod.example.org", ""));
+	assert_answers(l, OBJECT_NETWORK, "peer", ALT_PUBLIC);
+	landscape_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both),
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_integrated),
+		cmocka_unit_test(test_fall_through),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
