@@ -83,12 +83,14 @@ int main(int argc, char **argv)
 	}
 	(void)puts("ready");
 	(void)fflush(stdout);
-	while (n_sockets == 1)
-		echo(fd, MSG_WAITFORONE);
 	for (;;) {
 		struct epoll_event events[EVENTS];
-		int n = epoll_wait(epoll, events, EVENTS, -1);
+		int n = 0;
 
+		if (n_sockets == 1)
+			echo(fd, MSG_WAITFORONE);
+		else
+			n = epoll_wait(epoll, events, EVENTS, -1);
 		for (int i = 0; i < n; i++)
 			echo(events[i].data.fd, MSG_DONTWAIT);
 	}
