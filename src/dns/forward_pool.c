@@ -142,12 +142,15 @@ static struct pool *pool_get(struct forwards *f, uint32_t router)
 {
 	struct pool **p = pool_find(f, router);
 
-	if (*p)
-		return *p;
-	*p = malloc(sizeof(**p));
-	if (*p)
-		pool_init(*p, router);
-	return *p;
+	struct pool *made = *p;
+
+	if (made)
+		return made;
+	made = malloc(sizeof(*made));
+	if (made)
+		pool_init(made, router);
+	*p = made;
+	return made;
 }
 
 static void pool_drop_unused(struct forwards *f, struct pool *p)
