@@ -244,7 +244,7 @@ static void parent_ready(struct source *s, uint32_t events)
 }
 
 /* A full queue: at the next tick. */
-static void ready_send(struct control *c)
+void control_ready_send(struct control *c)
 {
 	struct msg_empty empty = {0};
 
@@ -261,7 +261,7 @@ static void tick(struct loop_timer *t)
 
 	loop_timer_start(&c->loop, t, TICK_MS, tick);
 	tables_keep_tick(c);
-	ready_send(c);
+	control_ready_send(c);
 	gates_tick(&c->gates);
 	gates_tick(&c->dns);
 	netd_tick(&c->netd);
@@ -361,7 +361,7 @@ static int control_run(struct control *c, struct err *e)
 	if (r < 0 || c->is_stopping)
 		return r;
 	tables_keep_start(c);
-	ready_send(c);
+	control_ready_send(c);
 	log_event(LOG_INFO, "control.start", LF_BOOL("cold", c->is_cold),
 		  LF_UINT("generation", c->generation), LF_UINT("gates", c->gates.n),
 		  LF_UINT("dns", c->dns.n));

@@ -57,6 +57,8 @@ struct control {
 	} router_names[64]; /* those that were asked for last: control_router_name() */
 };
 
+/* The parent is told that gates and name servers may start, if they may. */
+void control_ready_send(struct control *c);
 /* How many of these, gates or dns processes, must acknowledge and have not; their indexes to ret_indexes if not NULL. */
 uint32_t control_waiting_for(const struct gates *gs, uint64_t revision,
 			     uint32_t ret_indexes[CONTROL_GATES_MAX]);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "control/networks.h"
+#include "control/tables_stamp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -39,18 +40,23 @@ int control_store_check(const struct control *c, struct err *e)
 		       c->store_reason);
 }
 
-static int store_try(struct control *c)
+static int store_file_open(struct control *c, struct store **ret_store)
+{
+	struct err e = {0};
+	int r = store_open(c->store_path, ret_store, &e);
+
+	if (r < 0)
+		control_store_down(c, e.text);
+	return r;
+}
+
+/* s is taken. */
+static int store_load(struct control *c, struct store *s)
 {
 	struct landscape *l = NULL;
 	struct err e = {0};
-	struct store *s;
-	int r = store_open(c->store_path, &s, &e);
+	int r = index_load(&c->index, s, &e);
 
-	if (r < 0) {
-		control_store_down(c, e.text);
-		return r;
-	}
-	r = index_load(&c->index, s, &e);
 	if (r == 0)
 		r = networks_load(c->options, s, &l, &e);
 	if (r < 0) {
@@ -66,6 +72,14 @@ static int store_try(struct control *c)
 	log_event(LOG_INFO, "store.open", LF_UINT("revision", store_revision(s)),
 		  LF_UINT("clusters", c->index.n_clusters));
 	return 0;
+}
+
+static int store_try(struct control *c)
+{
+	struct store *s;
+	int r = store_file_open(c, &s);
+
+	return r < 0 ? r : store_load(c, s);
 }
 
 /* --- the tables ------------------------------------------------------------------------------------------- */
@@ -124,6 +138,7 @@ static int tables_rebuild(struct control *c, struct err *e)
 	tables_close(c->tables);
 	c->tables = NULL;
 	c->generation = 0;
+	tables_stamp_remove(c);
 	r = tables_erase(c->tables_dir, e);
 	if (r == 0)
 		r = tables_try(c, e);
@@ -137,6 +152,7 @@ static int tables_rebuild(struct control *c, struct err *e)
 	}
 	tables_noted(e);
 	netd_note_unknown(c, store_revision(c->store));
+	tables_stamp_write(c);
 	tables_moved(c, store_revision(c->store));
 	log_event(LOG_INFO, "tables.rebuilt", LF_UINT("generation", c->generation));
 	events_own(c, &(struct own_event){.event = "tables-rebuilt", .revision = c->generation});
@@ -144,7 +160,7 @@ static int tables_rebuild(struct control *c, struct err *e)
 }
 
 /* Made from another store, or from what this one has lost: gates that run on them must not go on counting from there. */
-static bool tables_are_foreign(struct control *c)
+static bool tables_are_foreign(const struct control *c, const struct store *store)
 {
 	struct tables_snapshot *s = tables_acquire(c->tables);
 	bool foreign = false;
@@ -152,8 +168,8 @@ static bool tables_are_foreign(struct control *c)
 	if (!s)
 		return false;
 	if (tables_generation(s) > 0)
-		foreign = strcmp(tables_store_id(s), store_id(c->store)) != 0 ||
-			  tables_generation(s) > store_revision(c->store);
+		foreign = strcmp(tables_store_id(s), store_id(store)) != 0 ||
+			  tables_generation(s) > store_revision(store);
 	tables_release(s);
 	return foreign;
 }
@@ -168,17 +184,20 @@ static void readers_end(struct control *c, const char *why)
 
 static int tables_catch_up(struct control *c, struct err *e)
 {
-	bool foreign = tables_are_foreign(c);
+	bool foreign = tables_are_foreign(c, c->store);
 	int r;
 
 	*e = (struct err){0};
-	r = compile_catch_up(c->tables, c->landscape, c->store, NULL, e);
+	/* What somebody else made may be of other options, at whatever generation. */
+	r = tables_stamp_is_ours(c) ? compile_catch_up(c->tables, c->landscape, c->store, NULL, e)
+				    : compile_all(c->tables, c->landscape, c->store, NULL, e);
 	if (r < 0) {
 		tables_failed(c, "tables.catch-up", e);
 		return r;
 	}
 	tables_noted(e);
 	netd_note_unknown(c, store_revision(c->store));
+	tables_stamp_write(c);
 	tables_moved(c, store_revision(c->store));
 	if (foreign)
 		readers_end(c, "the tables were of another store and have been made anew");
@@ -195,7 +214,7 @@ static void ready_when_usable(struct control *c)
 /* Gates have run and may be running: what they read is replaced only if it cannot be read. */
 static void warm_start(struct control *c, struct err *e)
 {
-	if (tables_try(c, e) == 0) {
+	if (c->tables || tables_try(c, e) == 0) {
 		if (c->store)
 			(void)!tables_catch_up(c, e);
 		return;
@@ -213,11 +232,38 @@ static void cold_start(struct control *c, struct err *e)
 		tables_failed(c, "tables.unusable", e);
 }
 
-void tables_keep_start(struct control *c)
+/*
+ * Reading a large store takes seconds. Tables that this very program has made of it since the machine came up are what was enforced last: whoever
+ * reads them need not wait.
+ */
+static void early_start(struct control *c, const struct store *s)
 {
 	struct err e = {0};
 
-	(void)!store_try(c);
+	if (!c->is_cold || !tables_stamp_is_ours(c) || tables_try(c, &e) < 0)
+		return;
+	if (c->generation == 0 || tables_are_foreign(c, s)) {
+		tables_close(c->tables);
+		c->tables = NULL;
+		c->generation = 0;
+		return;
+	}
+	c->is_cold = false;
+	log_event(LOG_INFO, "tables.kept", LF_UINT("generation", c->generation),
+		  LF_UINT("revision", store_revision(s)));
+	ready_when_usable(c);
+	control_ready_send(c);
+}
+
+void tables_keep_start(struct control *c)
+{
+	struct store *s;
+	struct err e = {0};
+
+	if (store_file_open(c, &s) == 0) {
+		early_start(c, s);
+		(void)!store_load(c, s);
+	}
 	if (c->is_cold)
 		cold_start(c, &e);
 	else

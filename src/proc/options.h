@@ -88,6 +88,8 @@ struct options {
 	enum sandbox_mode sandbox;
 	bool separate_users;
 	char user_control[32], user_gate[32], user_netd[32], user_dns[32]; /* names, or numbers */
+	char boot_id
+		[40]; /* of the kernel, filled in by the parent: another one after each boot; "" if it has none */
 	/* Of the users above, indexed by role; filled in by the parent, so that other roles need no look-up. */
 	bool ids_known;
 	uint32_t uid[ROLE_COUNT], gid[ROLE_COUNT];

@@ -217,12 +217,23 @@ static void children_make(struct parent *p)
 	p->endpoints.n_dns = p->dns.n;
 }
 
+/* Without one, control takes every start for the first since the machine came up. */
+static void boot_find(struct options *o)
+{
+	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, o->boot_id, sizeof o->boot_id - 1);
+
+	o->boot_id[n > 0 ? n : 0] = '\0';
+	o->boot_id[strcspn(o->boot_id, "\n")] = '\0';
+}
+
 int parent_set_up(struct parent *p, char **argv, struct err *e)
 {
 	struct sandbox s;
 	int ret;
 
 	networks_decide(p);
+	boot_find(&p->o);
 	ret = users_find(&p->o, e);
 	if (!ret)
 		ret = state_make(p, e);

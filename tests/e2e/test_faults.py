@@ -357,3 +357,53 @@ def test_flood_of_nonsense(postern, upstream, alice, bob):
             Line(alice, postern, "flood.example.org").close()
     assert sorted(sum(postern.children().values(), [])) == pids
     wait_until("all closed", lambda: postern.counter("connections") == 0)
+
+
+def events(d, name):
+    return d.read_log().count('"event":"%s"' % name)
+
+
+def test_a_restart_begins_by_the_tables_that_are_there(make_postern, upstream, alice):
+    """Nobody waits for the store to be read, if this program made the tables, since the machine came up, with these options."""
+    d = make_postern(gates=1).start()
+    stamp = os.path.join(d.state, "tables", "made-by")
+    d.put(cluster("kept", [upstream.at], ["203.0.113.0/24"]))
+    assert events(d, "tables.rebuilt") == 1 and events(d, "tables.kept") == 0
+    for end in (d.stop, d.kill):
+        end()
+        d.start()
+        Line(alice, d, "kept.example.org").close()
+        d.put(cluster("kept", [upstream.at], ["203.0.113.0/24"], drain=events(d, "tables.kept")))
+    assert events(d, "tables.rebuilt") == 1 and events(d, "tables.kept") == 2
+    with open(stamp) as f:
+        ours = f.read()
+    assert len(ours.splitlines()) == 4
+    for line in ours.splitlines():  # another schema, boot, build, other options
+        d.stop()
+        with open(stamp, "w") as f:
+            f.write(ours.replace(line, line[:-1] + ("1" if line[-1] != "1" else "2")))
+        before = events(d, "tables.rebuilt")
+        d.start()
+        assert events(d, "tables.rebuilt") == before + 1, line
+    with open(stamp) as f:
+        assert f.read() == ours
+
+
+def test_what_changed_while_nobody_compiled_is_caught_up(make_postern, upstream, alice):
+    """The store is ahead of the tables that are there: they serve for the moment, and what was accepted is enforced then."""
+    d = make_postern(gates=1).start()
+    d.put(cluster("behind", [upstream.at], ["203.0.113.0/24"]))
+    d.stop()
+    tables = os.path.join(d.state, "tables")
+    saved = {n: open(os.path.join(tables, n), "rb").read() for n in ("data.mdb", "made-by")}
+    d.start()
+    d.put(cluster("behind", [upstream.at], ["198.51.100.0/24"]))
+    d.stop()
+    for name, data in saved.items():
+        with open(os.path.join(tables, name), "wb") as f:
+            f.write(data)
+    d.start()
+    assert events(d, "tables.kept") == 2
+    assert d.explain("behind", "203.0.113.7")["reached"] is False
+    with pytest.raises(LOST):
+        Line(alice, d, "behind.example.org")
