@@ -376,24 +376,23 @@ static void rest_ask(struct asking *k)
 {
 	const struct resolver *resolver = k->resolver;
 	bool fell = k->a->n_steps && k->a->steps[k->a->n_steps - 1].result == NAME_FALLS_THROUGH;
+	bool by_default = resolver && !resolver->has_servers && k->q->has_default_servers;
 	struct name_step *s;
 
-	if (resolver && (!resolver->has_servers || resolver->n_servers)) {
+	if (by_default || (resolver && resolver->has_servers && resolver->n_servers)) {
 		s = step_add(k, NAME_FORWARDED);
-		s->servers = resolver->has_servers ? resolver->servers : NULL;
-		s->n_servers = resolver->n_servers;
-		snprintf(s->text, sizeof(s->text), "%s",
-			 resolver->has_servers
-				 ? "no zone has the name; the network's servers are asked"
-				 : "no zone has the name; the servers of --dns-forward are asked, "
-				   "if "
-				   "there are any");
+		s->servers = by_default ? NULL : resolver->servers;
+		s->n_servers = by_default ? 0 : resolver->n_servers;
+		snprintf(s->text, sizeof(s->text), "no zone has the name; the servers %s are asked",
+			 by_default ? "of the daemon (--dns-forward)" : "of the network");
 		return;
 	}
 	s = step_add(k, fell ? NAME_NXDOMAIN : NAME_REFUSED);
 	snprintf(s->text, sizeof(s->text), "no zone has the name, and %s",
-		 resolver ? "the network forwards nothing"
-			  : "nothing is forwarded for the internet");
+		 !resolver		 ? "nothing is forwarded for the internet"
+		 : resolver->has_servers ? "the network forwards nothing (dns.servers is empty)"
+					 : "neither the network (dns.servers) nor the daemon "
+					   "(--dns-forward) has servers to ask");
 }
 
 /* One name, until the answer or the next one of a chain. */

@@ -55,6 +55,7 @@ struct name_question {
 	const char *name; /* folded, no dot at the end */
 	enum record_type type;
 	struct view_public public;
+	bool has_default_servers; /* the daemon has servers, for networks that name none */
 };
 
 /* 0 or -ERR_NOMEM. Free with name_answer_done() if 0. What it points to is the landscape's. */

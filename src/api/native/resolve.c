@@ -103,17 +103,22 @@ static void set_object(json_t *step, const char *key, const struct object *o)
 	json_object_set_new(step, key, json_string(text));
 }
 
-static json_t *servers_render(const struct name_step *s)
+static json_t *servers_render(const struct options *o, const struct name_step *s)
 {
 	json_t *all = json_array();
-	char text[ADDR_TEXT_MAX];
+	char text[ENDPOINT_TEXT_MAX];
+
+	for (size_t i = 0; !s->servers && i < o->n_dns_forward; i++)
+		json_array_append_new(all,
+				      json_string(endpoint_format(&o->dns_forward[i].addr,
+								  o->dns_forward[i].port, text)));
 
 	for (size_t i = 0; s->servers && i < s->n_servers; i++)
 		json_array_append_new(all, json_string(addr_format(&s->servers[i], text)));
 	return all;
 }
 
-static json_t *step_render(const struct name_step *s)
+static json_t *step_render(const struct request *r, const struct name_step *s)
 {
 	json_t *step = json_pack("{s:s, s:s, s:s}", "name", s->name, "result",
 				 name_result_text(s->result), "text", s->text);
@@ -123,7 +128,7 @@ static json_t *step_render(const struct name_step *s)
 	set_object(step, "of", s->owner);
 	set_object(step, "by", s->by);
 	if (s->result == NAME_FORWARDED)
-		json_object_set_new(step, "servers", servers_render(s));
+		json_object_set_new(step, "servers", servers_render(r->control->options, s));
 	return step;
 }
 
@@ -143,7 +148,7 @@ static json_t *answer_render(const struct request *r, const struct resolving *as
 	for (size_t i = 0; i < a->n_steps && !is_hidden; i++) {
 		is_hidden = !may_see(r, a->steps[i].owner) || !may_see(r, a->steps[i].by);
 		json_array_append_new(steps, is_hidden ? hidden_render(&a->steps[i])
-						       : step_render(&a->steps[i]));
+						       : step_render(r, &a->steps[i]));
 	}
 	for (size_t i = 0; i < a->n_values && !is_hidden; i++)
 		json_array_append_new(values, json_string(a->values[i]));
@@ -159,7 +164,8 @@ static int answers_make(const struct request *r, const struct resolving *ask, js
 	struct name_question q = {.landscape = r->control->landscape,
 				  .router = ask->router,
 				  .name = ask->name,
-				  .public = {public, 0}};
+				  .public = {public, 0},
+				  .has_default_servers = r->control->options->n_dns_forward > 0};
 	static struct name_answer a; /* large, and there is one thread */
 	int ret = 0;
 
