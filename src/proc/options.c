@@ -59,7 +59,7 @@ const struct option_row option_table[] = {
 	 "name server processes; 0: one per core that the daemon may use. There are none where there are neither "
 	 "networks nor --dns-listen"},
 	{"dns-rate", "N", "100", option_set_number, F(dns_rate), 0, 1000000, 0,
-	 "answers a second that are alike, to a /24 or /56 of the internet without a cookie; 0: not limited"},
+	 "answers a second that are alike, to a /24 or /56 of the internet without a cookie, each process for itself; 0: not limited"},
 	{"networks", "on|off", "on", option_set_choice, F(networks), 0, 0, 0,
 	 "make the declared networks on this machine; where the rights for it are missing (CAP_NET_ADMIN and "
 	 "CAP_SYS_ADMIN in the daemon's user namespace) it is off by itself, and the log says so"},
