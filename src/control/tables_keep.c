@@ -174,6 +174,15 @@ static bool tables_are_foreign(const struct control *c, const struct store *stor
 	return foreign;
 }
 
+/*
+ * Gates and dns processes have run, and these tables are empty though the store is not: the files were deleted, and what the readers have
+ * open nobody writes any more. An empty table that they do read shows the same, once, before the first change has been compiled.
+ */
+static bool tables_are_anew(const struct control *c)
+{
+	return !c->is_cold && !c->is_in_step && c->generation == 0 && store_revision(c->store) > 0;
+}
+
 /* Who reads the tables is to open them again. */
 static void readers_end(struct control *c, const char *why)
 {
@@ -184,7 +193,7 @@ static void readers_end(struct control *c, const char *why)
 
 static int tables_catch_up(struct control *c, struct err *e)
 {
-	bool foreign = tables_are_foreign(c, c->store);
+	bool foreign = tables_are_foreign(c, c->store), anew = tables_are_anew(c);
 	int r;
 
 	*e = (struct err){0};
@@ -201,6 +210,8 @@ static int tables_catch_up(struct control *c, struct err *e)
 	tables_moved(c, store_revision(c->store));
 	if (foreign)
 		readers_end(c, "the tables were of another store and have been made anew");
+	else if (anew)
+		readers_end(c, "the tables were gone and have been made anew");
 	return 0;
 }
 

@@ -43,7 +43,8 @@ void dns_data_done(struct dns_data *d)
 
 void dns_data_begin(struct dns_data *d, struct tables_snapshot *s)
 {
-	d->snapshot = s;
+	/* Of generation 0 there is nothing in it yet: whatever it lacks may be declared. */
+	d->snapshot = s && tables_generation(s) > 0 ? s : NULL;
 	d->commit = s ? tables_commit_id(s) : 0;
 }
 

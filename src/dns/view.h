@@ -24,9 +24,10 @@ struct dns_config {
 };
 
 struct dns_data {
-	struct tables_snapshot *snapshot; /* NULL between batches, or if there is none to be had */
-	uint64_t commit;		  /* its tables_commit_id() */
-	uint64_t *verified;		  /* zone_check() of zones that were verified, by id */
+	struct tables_snapshot
+		*snapshot;  /* NULL between batches, or if there is none to answer by */
+	uint64_t commit;    /* its tables_commit_id() */
+	uint64_t *verified; /* zone_check() of zones that were verified, by id */
 	struct dns_cached *cache;
 	uint8_t key[SIPHASH_KEY_BYTES]; /* of the cache: names come from strangers */
 	struct dns_config internet, told;
@@ -44,12 +45,13 @@ struct dns_view {
 /* 0, -ERR_NOMEM or -ERR_UNAVAILABLE (no random numbers). */
 int dns_data_init(struct dns_data *d) _must_check_;
 void dns_data_done(struct dns_data *d);
-void dns_data_begin(struct dns_data *d, struct tables_snapshot *s); /* NULL: SERVFAIL to all */
+/* NULL, or nothing has been compiled yet (generation 0): SERVFAIL to all. */
+void dns_data_begin(struct dns_data *d, struct tables_snapshot *s);
 void dns_data_end(struct dns_data *d);
 
 void dns_view_init(struct dns_view *v, struct dns_data *d, uint32_t router);
 void dns_view_done(struct dns_view *v);
-/* The configs are those of the batch's snapshot. -ERR_UNAVAILABLE: there is none, or it cannot be read. */
+/* The configs are those of the batch's snapshot. -ERR_UNAVAILABLE: there is none, it cannot be read, or nothing has been compiled. */
 int dns_view_refresh(struct dns_view *v) _must_check_;
 
 /*

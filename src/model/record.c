@@ -102,6 +102,12 @@ static int target_check(enum record_type type, const uint8_t *name, bool has_dot
 			       "\"%s\" has one label only; names in values are whole: write the "
 			       "domain behind it, or a dot at its end if this is all of it",
 			       quoted);
+	if (text[0] == '*' && (text[1] == '.' || !text[1]))
+		return err_set(e, ERR_INVALID, NULL,
+			       "\"%s\" is a wildcard; a value leads to one name: give one, and "
+			       "where many names shall lead there, make the record's own name a "
+			       "wildcard",
+			       quoted);
 	return dns_name_fold(text, strlen(text), false, folded, e);
 }
 

@@ -128,7 +128,9 @@ static const struct command commands[] = {
 		.summary = "A zone as a zone file that other name servers load",
 		.about =
 			"What is declared, with the SOA and NS that the system makes; the serial is the zone's\n"
-			"revision. Addresses of clusters that have it as their own zone are not in it.",
+			"revision. BIND takes a zone as a primary only if its NS has an address: where the system's\n"
+			"has none, a comment in the file says so. Addresses of clusters that have it as their own zone\n"
+			"are not in it.",
 		.examples = "  postern zone export corp > corp.zone\n",
 		.min_words = 1, .max_words = 1, .run = zone_export_run,
 	}, {

@@ -327,20 +327,35 @@ int zone_file_read(const char *text, size_t len, const struct zone_file_head *he
 
 /* --- writing ---------------------------------------------------------------------------------------------- */
 
-static bool has_apex_ns(const json_t *records)
+/* A set of this type, as the zone's own name is written or as the system writes it. */
+static bool has_set(const json_t *records, const char *name, enum record_type type)
 {
 	const json_t *set;
 	size_t i;
 
 	json_array_foreach(records, i, set)
 	{
-		const char *name = field_text(set, "name", "");
+		const char *own = field_text(set, "name", "");
 
-		if ((!*name || strcmp(name, "@") == 0) &&
-		    record_type_find(field_text(set, "type", "")) == RECORD_NS)
+		if (strcmp(*own ? own : "@", name) == 0 &&
+		    record_type_find(field_text(set, "type", "")) == type)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * The NS as the system makes it, and a hint where its address is missing: who asks us needs none, but BIND refuses such a file as a
+ * primary. No address of ours would be right there.
+ */
+static void made_ns_write(FILE *f, const json_t *records, long long ttl)
+{
+	if (!has_set(records, "ns", RECORD_A) && !has_set(records, "ns", RECORD_AAAA))
+		fputs("; The zone declares no address of \"ns\". Before BIND serves this as a "
+		      "primary: "
+		      "add an A or AAAA \"ns\", or an NS of your own.\n",
+		      f);
+	fprintf(f, "@\t%lld\tIN\tNS\tns\n", ttl);
 }
 
 /* false: a value that the daemon would not have taken. */
@@ -381,8 +396,8 @@ char *zone_file_write(const json_t *document, uint32_t serial)
 	fprintf(t.file, "@\t%lld\tIN\tSOA\tns hostmaster %u %d %d %d %lld\n", ttl, serial,
 		SOA_REFRESH, SOA_RETRY, SOA_EXPIRE,
 		field_int(document, "minimum", DNS_NEGATIVE_TTL));
-	if (!has_apex_ns(records))
-		fprintf(t.file, "@\t%lld\tIN\tNS\tns\n", ttl);
+	if (!has_set(records, "@", RECORD_NS))
+		made_ns_write(t.file, records, ttl);
 	json_array_foreach(records, i, set) is_good = is_good && set_write(t.file, set, ttl);
 	written = text_take(&t);
 	if (is_good)

@@ -31,7 +31,8 @@ int zone_file_read(const char *text, size_t len, const struct zone_file_head *he
 		   json_t **ret_document, struct err *e) _must_check_;
 
 /*
- * A file with the same records, that other name servers load: SOA and NS are as the system makes them. document is one that the daemon
- * has; serial: its revision. malloc()ed; NULL if it is no zone after all.
+ * A file with the same records, that other name servers load: SOA and NS are as the system makes them; a comment tells where this NS has
+ * no address, which some want of a primary. document is one that the daemon has; serial: its revision. malloc()ed; NULL if it is no zone
+ * after all.
  */
 char *zone_file_write(const json_t *document, uint32_t serial);

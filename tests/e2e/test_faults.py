@@ -13,7 +13,8 @@ import time
 import pytest
 
 import net
-from daemon import ApiError, cluster, wait_until
+from daemon import ApiError, cluster, free_port, wait_until
+from names import Server, found
 from net import V4
 from peers import Line, client_hello
 
@@ -254,6 +255,37 @@ def test_damaged_tables_are_made_anew(make_postern, upstream, alice, damage):
     d.start()
     Line(alice, d, "dam.example.org").close()
     assert d.explain("dam", "198.51.100.7")["reached"] is False
+
+
+def shown_zone(address):
+    return {"kind": "zone", "name": "shown", "domain": "shown.test", "visibility": "public",
+            "records": [{"name": "www", "type": "A", "values": [address]}]}
+
+
+def test_tables_deleted_under_a_running_daemon(make_postern, upstream, alice):
+    """Somebody deletes the tables' files, and control is started anew: it makes others, and gates and name servers that
+    read the deleted ones begin anew with them. What is changed then is enforced, and judges."""
+    port = free_port()
+    d = make_postern("--dns-listen", "%s:%d" % (V4, port), gates=2).start()
+    server = Server(alice, V4, port)
+    d.apply(cluster("del", [upstream.at], ["203.0.113.0/24"]), shown_zone("192.0.2.1"))
+    assert server.answer("www.shown.test") == found("192.0.2.1")
+    readers = [p["pid"] for p in d.status()["gates"] + d.status()["dns"]]
+    for name in ("data.mdb", "lock.mdb"):
+        os.unlink(os.path.join(d.state, "tables", name))
+    pid = d.control_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_until("another control", lambda: d.children()["control"] not in ([], [pid]))
+    wait_until("the readers end", lambda: not set(readers) & set(d.children()["gate"] + d.children()["dns"]))
+    wait_until("up", d.is_up)
+    assert "the tables were gone and have been made anew" in d.read_log()
+    Line(alice, d, "del.example.org").close()
+    r = d.apply(cluster("del", [upstream.at], ["198.51.100.0/24"]), shown_zone("192.0.2.2"))
+    assert r["operation"]["status"] == "succeeded", r["operation"]
+    for _ in range(10):
+        with pytest.raises(LOST):
+            Line(alice, d, "del.example.org")
+        assert server.answer("www.shown.test") == found("192.0.2.2")
 
 
 def test_damaged_store_is_said(make_postern, upstream):

@@ -487,6 +487,29 @@ static void test_no_snapshot(void **state)
 	dns_data_end(&rig_data);
 }
 
+/* Tables into which nothing has been compiled yet deny nothing and refuse nobody. */
+static void test_not_compiled(void **state)
+{
+	assert_int_equal(rig_setup(state), 0);
+	dns_view_init(&internet, &rig_data, VIEW_INTERNET);
+	dns_view_init(&net1, &rig_data, 1);
+	ask_as(&internet, "www.example.com", RR_A, 0, 0);
+	expect(DNS_SERVFAIL, false, 0, 0, 0);
+	assert_int_equal(rig_ede(&a), 14);
+	ask(&net1, "api.example.org", RR_A);
+	expect(DNS_SERVFAIL, false, 0, 0, 0);
+	assert_int_equal(rig_ede(&a), 14);
+	/* The same process, later. */
+	rig_begin();
+	zones_put();
+	rig_commit();
+	ask(&internet, "www.example.com", RR_A);
+	expect(DNS_NOERROR, true, 1, 0, 0);
+	ask(&net1, "api.example.org", RR_A);
+	expect(DNS_NOERROR, true, 2, 0, 0);
+	assert_int_equal(teardown(state), 0);
+}
+
 /* No such name, nor any below it, whatever is asked; the SOA is that of the name above. At the end of a chain as well. */
 static void test_denied(void **state)
 {
@@ -576,6 +599,7 @@ int main(void)
 		T(test_damaged),
 		T(test_denied),
 		T(test_no_snapshot),
+		cmocka_unit_test(test_not_compiled),
 		T(test_change),
 	};
 

@@ -147,7 +147,8 @@ static void test_there_and_back(void **state)
 	assert_non_null(text);
 	assert_non_null(strstr(text, "$ORIGIN corp.example.\n$TTL 60\n"));
 	assert_non_null(strstr(text, "SOA\tns hostmaster 7 60 30 604800 30\n"));
-	assert_non_null(strstr(text, "@\t60\tIN\tNS\tns\n"));
+	assert_non_null(strstr(text, "; The zone declares no address of \"ns\"."));
+	assert_non_null(strstr(text, ".\n@\t60\tIN\tNS\tns\n"));
 	again = read_file(text);
 	assert_document(again, want);
 	json_decref(again);
@@ -161,6 +162,38 @@ static void test_there_and_back(void **state)
 		json_pack("[{s:s,s:s,s:[s]}]", "name", "a", "type", "A", "values", "x"));
 	assert_null(zone_file_write(doc, 1));
 	json_decref(doc);
+}
+
+/* The hint is there if the system's NS is and has no address. */
+static void test_hint(void **state)
+{
+	static const struct {
+		const char *records;
+		bool is_hinted;
+	} cases[] = {
+		{"", true},
+		{"{\"name\": \"ns\", \"type\": \"TXT\", \"values\": [\"x\"]}", true},
+		{"{\"name\": \"www\", \"type\": \"A\", \"values\": [\"10.0.0.1\"]}", true},
+		{"{\"name\": \"ns\", \"type\": \"A\", \"values\": [\"10.0.0.1\"]}", false},
+		{"{\"name\": \"ns\", \"type\": \"AAAA\", \"values\": [\"::1\"]}", false},
+		{"{\"name\": \"@\", \"type\": \"NS\", \"values\": [\"a.b\"]}", false},
+		{"{\"name\": \"\", \"type\": \"NS\", \"values\": [\"a.b\"]}", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char document[300];
+		json_t *doc;
+		char *text;
+
+		snprintf(document, sizeof(document), "{" HEAD ", \"records\": [%s]}",
+			 cases[i].records);
+		doc = json_loads(document, 0, NULL);
+		text = zone_file_write(doc, 7);
+		if ((strstr(text, "\n; ") != NULL) != cases[i].is_hinted)
+			fail_msg("%s", text);
+		free(text);
+		json_decref(doc);
+	}
 }
 
 static void test_many(void **state)
@@ -184,7 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),   cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_domain), cmocka_unit_test(test_there_and_back),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_hint),   cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
