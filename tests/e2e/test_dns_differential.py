@@ -196,5 +196,8 @@ def test_the_list_of_variants_is_right(zones, peers, name, make, check):
     """What test_dns_edns.py wants of us is what BIND does."""
     server = peers["BIND"]
     server.timeout = 5 if check else 0.2
-    wire = server.send(make(zones[0]["domain"]))
-    assert wire is None if check is None else check(dns.message.from_wire(wire), wire)
+    # Of one where not every name is there.
+    domain = next(z["domain"] for z in zones if "*" not in [rec["name"] for rec in z["records"]])
+    wire = server.send(make(domain))
+    r = wire and dns.message.from_wire(wire)
+    assert r is None if check is None else check(r, wire), "POSTERN_SEED=%d: %s" % (SEED, r)

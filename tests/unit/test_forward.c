@@ -186,6 +186,15 @@ static void test_silence(void **state)
 	a_rr("a.else.test", "192.0.2.1");
 	up_send(0, &q);
 	must_tell_one(c, "a.else.test. A 60 192.0.2.1");
+	/* After an answer, a failure is the first one again. */
+	c = client_ask("a.else.test", RR_A);
+	pass(FORWARD_BUDGET_MS + 40);
+	must_tell_code(c, DNS_SERVFAIL, 22);
+	while (up_asked(0, &q))
+		;
+	pass(FORWARD_FAILED_MS + 40);
+	client_ask("a.else.test", RR_A);
+	up_must(0, &q);
 }
 
 static void test_servfail(void **state)

@@ -135,6 +135,32 @@ static void test_overtaken(void **state)
 	must_tell(c);
 }
 
+/* Of two tries of a question the first gives way, whichever socket it has. */
+static void test_overtaken_first(void **state)
+{
+	struct asked_query newest;
+
+	for (uint32_t i = 0; i < 2; i++)
+		(void)rig_socket(ENDPOINT_ASK_UDP, i);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		const unsigned c = ask(10 * turn);
+
+		up_must(0, &q);
+		pass(450);
+		up_must(0, &newest);
+		ask(10 * turn + 1);
+		up_must(0, &q);
+		answer(0);
+		must_tell(c + 1);
+		q = newest;
+		answer(0);
+		must_tell(c);
+		assert_int_equal(n_told, 2 * (turn + 1));
+	}
+	/* Each of the two was the first once. */
+	assert_int_equal(w.forwards->pools[ROUTER]->sides[0][ASKER_UDP].n_idle, 2);
+}
+
 static void test_reuse(void **state)
 {
 	struct asked_query first;
@@ -280,8 +306,10 @@ static void test_family(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_waits), T(test_none),  T(test_exhausted), T(test_queue), T(test_overtaken),
-		T(test_reuse), T(test_stale), T(test_gone),	 T(test_tcp),	T(test_family),
+		T(test_waits), T(test_none),	  T(test_exhausted),
+		T(test_queue), T(test_overtaken), T(test_overtaken_first),
+		T(test_reuse), T(test_stale),	  T(test_gone),
+		T(test_tcp),   T(test_family),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
