@@ -237,6 +237,29 @@ static void test_servfail(void **state)
 	must_tell_code(c, DNS_SERVFAIL, 22);
 }
 
+/*
+ * A code of more than four bits is between the server and us (RFC 6891 section 6.1.3). Its lower bits are another code: who speaks no EDNS would
+ * read BADVERS as "no such records".
+ */
+static void test_extended_rcode(void **state)
+{
+	uint8_t query[512], wire[DNAME_MAX];
+	struct asked_query q;
+	size_t len;
+
+	naive_name("a.else.test", NULL, wire);
+	len = rig_query(query, wire, RR_A, DNS_RD);
+	query[0] = 0;
+	query[1] = 1;
+	client_query(1, query, len, false);
+	up_must(0, &q);
+	say(&q, DNS_NOERROR);
+	said.len = rig_opt(said.p, said.len, 1232, 0, NULL, 0);
+	said.p[said.len - 6] = DNS_BADVERS >> 4;
+	up_send(0, &q);
+	must_tell_code(1, DNS_SERVFAIL, -1);
+}
+
 /* Equal questions are asked once; those that differ in what counts are not equal. */
 static void test_merge(void **state)
 {
@@ -398,6 +421,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_plain),	  T(test_random),	T(test_negative),     T(test_next_server),
 		T(test_slow),	  T(test_silence),	T(test_servfail),     T(test_merge),
+		T(test_extended_rcode),
 		T(test_flags),	  T(test_no_recursion), T(test_refused_port), T(test_restarted),
 		T(test_too_many), T(test_done),
 	};
