@@ -419,11 +419,11 @@ static void test_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_plain),	  T(test_random),	T(test_negative),     T(test_next_server),
-		T(test_slow),	  T(test_silence),	T(test_servfail),     T(test_merge),
-		T(test_extended_rcode),
-		T(test_flags),	  T(test_no_recursion), T(test_refused_port), T(test_restarted),
-		T(test_too_many), T(test_done),
+		T(test_plain),	     T(test_random),	   T(test_negative),
+		T(test_next_server), T(test_slow),	   T(test_silence),
+		T(test_servfail),    T(test_merge),	   T(test_extended_rcode),
+		T(test_flags),	     T(test_no_recursion), T(test_refused_port),
+		T(test_restarted),   T(test_too_many),	   T(test_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
