@@ -51,6 +51,8 @@ static void ask_free(struct dns_worker *w, struct ask *a)
 	queue_leave(w, a);
 	timer_cancel(&a->timer);
 	list_remove(&a->node);
+	if (a->served)
+		a->served->n_asked--;
 	dns_count_set(w, DNS_forward_pending, --f->n_asks);
 	while (!list_is_empty(&a->tries))
 		try_end(w, container_of(a->tries.next, struct try, node));
@@ -63,16 +65,29 @@ void waiter_free(struct waiter *x)
 	free(x);
 }
 
+/* The waiters are on `ret`; whatever they ask next is another ask. */
+static void ask_end(struct dns_worker *w, struct ask *a, struct list *ret)
+{
+	list_init(ret);
+	list_foreach (it, &a->waiters) {
+		list_remove(it);
+		list_append(ret, it);
+	}
+	ask_free(w, a);
+}
+
 static void ask_forget(struct dns_worker *w, struct ask *a)
 {
-	list_foreach (it, &a->waiters) {
+	struct list waiters;
+
+	ask_end(w, a, &waiters);
+	list_foreach (it, &waiters) {
 		struct waiter *x = container_of(it, struct waiter, node);
 
 		list_remove(it);
 		later_drop(w, x->later);
 		waiter_free(x);
 	}
-	ask_free(w, a);
 }
 
 void forwards_done(struct dns_worker *w)
@@ -179,13 +194,23 @@ static struct ask *ask_find(struct forwards *f, const struct question *q, uint64
 	return NULL;
 }
 
-static struct ask *ask_new(struct dns_worker *w, const struct question *q, uint64_t hash)
+/* s: whose question it is. NULL: too many are under way, in all or of it by the daemon's sockets, or no memory. */
+static struct ask *ask_new(struct dns_worker *w, struct served *s, const struct question *q,
+			   uint64_t hash)
 {
 	struct forwards *f = w->forwards;
-	struct ask *a = f->n_asks < FORWARD_ASKS_MAX ? calloc(1, sizeof(*a)) : NULL;
+	struct ask *a;
 
+	if (f->n_asks >= FORWARD_ASKS_MAX ||
+	    (q->from_daemon && s->n_asked >= FORWARD_SHARE(f->askers_max)))
+		return NULL;
+	a = calloc(1, sizeof(*a));
 	if (!a)
 		return NULL;
+	if (q->from_daemon) {
+		a->served = s;
+		s->n_asked++;
+	}
 	a->q = *q;
 	a->hash = hash;
 	a->begun_ms = w->now_ms;
@@ -219,17 +244,6 @@ void forward_timer(struct dns_worker *w, struct timer *t)
 		queue_leave(w, a);
 		ask_next(w, a);
 	}
-}
-
-/* The waiters are on `ret`; whatever they ask next is another ask. */
-static void ask_end(struct dns_worker *w, struct ask *a, struct list *ret)
-{
-	list_init(ret);
-	list_foreach (it, &a->waiters) {
-		list_remove(it);
-		list_append(ret, it);
-	}
-	ask_free(w, a);
 }
 
 void ask_failed(struct dns_worker *w, struct ask *a)
@@ -338,7 +352,7 @@ void waiter_ask(struct dns_worker *w, struct waiter *x)
 		waiter_fail(w, x, (enum dns_rcode)failed->rcode, EDE_FAILED_LATELY);
 		return;
 	}
-	a = ask_new(w, &q, hash);
+	a = ask_new(w, x->later->served, &q, hash);
 	if (!a) {
 		dns_count(w, dropped_busy_total);
 		later_drop(w, x->later);

@@ -31,9 +31,10 @@
 #include "dns/reply.h"
 #include "dns/worker.h"
 
-#define FORWARD_ASKS_MAX 4096 /* at once */
-#define FORWARD_BUCKETS	 4096
-#define FORWARD_NEXT_MS	 400 /* then another try, of the next server */
+#define FORWARD_ASKS_MAX \
+	DNS_LATER_MAX /* at once: each has one who waits, and no network may have all */
+#define FORWARD_BUCKETS 4096
+#define FORWARD_NEXT_MS 400 /* then another try, of the next server */
 #define FORWARD_BUDGET_MS \
 	2000 /* for one question; a client waits at most twice as long, for a chain */
 #define FORWARD_AGAIN_MS  30000 /* the first server of a list is tried again after so long */
@@ -44,10 +45,11 @@
 #define FORWARD_QUEUE_MAX  64	/* asks that wait for an asker of one network, family and kind */
 #define FORWARD_ASKERS_MAX 4096 /* of the daemon, UDP */
 #define FORWARD_IDLE_MAX   64	/* ... of those kept for the next question */
-#define FORWARD_TCP_MAX	   256	/* tries by TCP, in all */
-#define FORWARD_ORDERS	   4096 /* lists of servers whose first is remembered */
-#define FORWARD_FAILED	   8192 /* questions whose failure is remembered */
-#define FORWARD_FAILED_MS  1000 /* the first time */
+#define FORWARD_SHARE(max) ((max) - (max) / 4) /* ... questions of one network by them */
+#define FORWARD_TCP_MAX	   256		       /* tries by TCP, in all */
+#define FORWARD_ORDERS	   4096		       /* lists of servers whose first is remembered */
+#define FORWARD_FAILED	   8192		       /* questions whose failure is remembered */
+#define FORWARD_FAILED_MS  1000		       /* the first time */
 #define FORWARD_FAILED_MAX 8000
 #define FORWARD_UDP_SIZE   1232 /* what we say that we take */
 #define FORWARD_POOLS	   1024 /* buckets */
@@ -94,7 +96,7 @@ enum asker_kind { ASKER_UDP, ASKER_TCP, ASKER_KINDS };
 
 struct asker {
 	struct source source;
-	struct list node;	/* in `idle` of its side, or nowhere */
+	struct list node;	/* in `idle` or `used` of its side, or nowhere */
 	struct asker *next;	/* of its pool; or spare */
 	struct pool *pool;	/* NULL: spare */
 	struct msg_endpoint at; /* a network's */
@@ -105,6 +107,7 @@ struct asker {
 
 struct side {
 	struct list idle;	     /* struct asker */
+	struct list used;	     /* struct asker, those that have tries, the oldest first */
 	struct list queue;	     /* struct ask */
 	unsigned n, n_idle, n_queue; /* n: of a network: all, idle or not */
 };
@@ -145,6 +148,8 @@ struct ask {
 	struct timer timer;
 	struct question q;
 	uint64_t hash;
+	struct served
+		*served; /* counts it; kept by those who wait. NULL: by sockets of the network */
 	struct list waiters, tries;
 	unsigned n_open, n_tries;
 	uint64_t begun_ms, next_ms;

@@ -8,7 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define DRAIN_MAX 4096 /* more than a receive buffer holds */
+#define DRAIN_MAX      4096 /* more than a receive buffer holds */
+#define OVERTAKEN_LOOK 64
 
 static unsigned family_of(const struct addr *a)
 {
@@ -124,6 +125,7 @@ void pool_init(struct pool *p, uint32_t router)
 	for (unsigned i = 0; i < FAMILIES_ASKED; i++) {
 		for (unsigned k = 0; k < ASKER_KINDS; k++) {
 			list_init(&p->sides[i][k].idle);
+			list_init(&p->sides[i][k].used);
 			list_init(&p->sides[i][k].queue);
 		}
 	}
@@ -224,6 +226,13 @@ void queue_leave(struct dns_worker *w, struct ask *a)
 		pool_drop_unused(w->forwards, p);
 }
 
+static struct asker *used_put(struct side *side, struct asker *s)
+{
+	list_remove(&s->node);
+	list_append(&side->used, &s->node);
+	return s;
+}
+
 /* The asker that was idle, and is no longer. */
 static struct asker *idle_take(struct side *side)
 {
@@ -237,15 +246,42 @@ static struct asker *idle_take(struct side *side)
 	return s;
 }
 
-/* One whose ask has a later try. */
-static struct asker *overtaken_find(const struct pool *p, unsigned family, enum asker_kind kind)
+/* One whose ask has a later try, among those that are used for the longest time. */
+static struct asker *overtaken_find(const struct side *side)
 {
-	for (struct asker *s = p->askers; s; s = s->next) {
-		if (s->family == family && s->kind == kind && s->try && s->try->ask->n_open > 1 &&
-		    s->try->ask->tries.prev != &s->try->node)
+	unsigned n = 0;
+
+	list_foreach (it, &side->used) {
+		struct asker *s = container_of(it, struct asker, node);
+
+		if (n++ == OVERTAKEN_LOOK)
+			break;
+		if (s->try && s->try->ask->n_open > 1 && s->try->ask->tries.prev != &s->try->node)
 			return s;
 	}
 	return NULL;
+}
+
+/*
+ * The daemon's sockets of both families share their places: one of the other family that is idle, or was tried in vain, gives
+ * its own up.
+ */
+static struct asker *daemon_asker_get(struct dns_worker *w, unsigned family, enum asker_kind kind)
+{
+	struct side *other = &w->forwards->daemon.sides[!family][kind];
+	struct asker *s = daemon_asker_new(w, family, kind);
+
+	if (s)
+		return s;
+	s = idle_take(other);
+	if (!s)
+		s = overtaken_find(other);
+	if (!s)
+		return NULL;
+	if (s->try)
+		try_drop(s->try);
+	asker_close(w, s);
+	return daemon_asker_new(w, family, kind);
 }
 
 static struct asker *own_find(const struct ask *a, unsigned family, enum asker_kind kind)
@@ -281,16 +317,16 @@ struct asker *asker_take(struct dns_worker *w, struct ask *a, uint8_t server, bo
 	side = &p->sides[family][kind];
 	s = idle_take(side);
 	if (!s && p->is_daemon)
-		s = daemon_asker_new(w, family, kind);
+		s = daemon_asker_get(w, family, kind);
 	if (s)
-		return s;
-	s = overtaken_find(p, family, kind);
+		return used_put(side, s);
+	s = overtaken_find(side);
 	if (!s)
 		s = own_find(a, family, kind);
 	if (s && side->n_queue == 0) {
 		try_drop(s->try);
 		asker_disconnect(s);
-		return s;
+		return used_put(side, s);
 	}
 	/* Who waits goes before who asks once more. */
 	queue_join(a, side, server, is_tcp);
@@ -299,28 +335,41 @@ struct asker *asker_take(struct dns_worker *w, struct ask *a, uint8_t server, bo
 	return NULL;
 }
 
+/* Who waits longest gets it. */
+static void queue_serve(struct dns_worker *w, struct side *side, struct asker *s)
+{
+	struct ask *a = container_of(side->queue.next, struct ask, queued);
+	const uint8_t server = a->queued_server;
+
+	used_put(side, s);
+	queue_leave(w, a);
+	a->next_ms = w->now_ms + FORWARD_NEXT_MS;
+	ask_timer_set(w, a);
+	a->n_tries++;
+	try_begin(w, a, s, server);
+}
+
 void asker_give_back(struct dns_worker *w, struct asker *s)
 {
-	struct side *side = &s->pool->sides[s->family][s->kind];
+	struct pool *p = s->pool;
+	const unsigned family = s->family;
+	const enum asker_kind kind = s->kind;
+	struct side *side = &p->sides[family][kind], *other = &p->sides[!family][kind];
 
+	list_remove(&s->node);
 	asker_disconnect(s);
 	if (side->n_queue > 0) {
-		struct ask *a = container_of(side->queue.next, struct ask, queued);
-		const uint8_t server = a->queued_server;
-
-		queue_leave(w, a);
-		a->next_ms = w->now_ms + FORWARD_NEXT_MS;
-		ask_timer_set(w, a);
-		a->n_tries++;
-		try_begin(w, a, s, server);
-		return;
-	}
-	if (s->pool->is_daemon && (s->kind == ASKER_TCP || side->n_idle >= FORWARD_IDLE_MAX)) {
+		queue_serve(w, side, s);
+	} else if (p->is_daemon &&
+		   (kind == ASKER_TCP || side->n_idle >= FORWARD_IDLE_MAX || other->n_queue > 0)) {
 		asker_close(w, s);
-		return;
+		s = other->n_queue > 0 ? daemon_asker_new(w, !family, kind) : NULL;
+		if (s)
+			queue_serve(w, other, s);
+	} else {
+		list_append(&side->idle, &s->node);
+		side->n_idle++;
 	}
-	list_append(&side->idle, &s->node);
-	side->n_idle++;
 }
 
 /* --- those of networks ------------------------------------------------------------------------------------------ */

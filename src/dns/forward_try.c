@@ -199,7 +199,8 @@ static void try_answered(struct dns_worker *w, struct try *t, const struct reply
 		a->no_edns |= bit(t); /* one who does not know EDNS (RFC 6891 section 7) */
 		try_again(w, t, t->is_tcp);
 	} else if (r->rcode != DNS_NOERROR && r->rcode != DNS_NXDOMAIN) {
-		try_said(w, t, r->rcode);
+		/* One of more than four bits is between the server and us; cut to four it would be another. */
+		try_said(w, t, r->rcode < 16 ? r->rcode : DNS_SERVFAIL);
 	} else {
 		ask_answered(w, a, t->server, r);
 	}

@@ -16,20 +16,42 @@ void tcp_octets_free(struct dns_worker *w, struct octets *o)
 	*o = (struct octets){0};
 }
 
-/* Who has taken nothing for the longest time gives his octets up. */
+/* The first from `it` on of those that keep octets, but for c; or the list's end. */
+static struct list *keeper_from(const struct list *end, struct list *it, const struct tcp *c)
+{
+	for (; it != end; it = it->next) {
+		const struct tcp *other = container_of(it, struct tcp, node);
+
+		if (other != c && other->in.cap + other->out.cap + other->held.cap > 0)
+			break;
+	}
+	return it;
+}
+
+/* Who has done nothing for the longest time gives his octets up: those of a query that is not whole, or of answers that he does not take. */
 static bool kept_make_room(struct dns_worker *w, const struct tcp *c, size_t n)
 {
 	struct tcps *t = w->tcps;
+	struct list *idle = t->idle.next, *busy = t->busy.next;
 
-	list_foreach (it, &t->busy) {
-		struct tcp *other = container_of(it, struct tcp, node);
+	while (t->kept + n > TCP_KEPT_MAX) {
+		struct tcp *of_idle, *of_busy, *oldest;
 
-		if (t->kept + n <= TCP_KEPT_MAX)
-			break;
-		if (other != c && other->in.cap + other->out.cap + other->held.cap > 0)
-			tcp_close(w, other);
+		idle = keeper_from(&t->idle, idle, c);
+		busy = keeper_from(&t->busy, busy, c);
+		of_idle = idle == &t->idle ? NULL : container_of(idle, struct tcp, node);
+		of_busy = busy == &t->busy ? NULL : container_of(busy, struct tcp, node);
+		oldest = !of_busy || (of_idle && of_idle->done_ms <= of_busy->done_ms) ? of_idle
+										       : of_busy;
+		if (!oldest)
+			return false;
+		if (oldest == of_idle)
+			idle = idle->next;
+		else
+			busy = busy->next;
+		tcp_close(w, oldest);
 	}
-	return t->kept + n <= TCP_KEPT_MAX;
+	return true;
 }
 
 /* Room for n more behind what is there. */

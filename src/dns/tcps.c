@@ -132,6 +132,9 @@ void tcp_close(struct dns_worker *w, struct tcp *c)
 	dns_count_set(w, DNS_tcp_connections, w->tcps->n);
 	tcp_octets_free(w, &c->out);
 	tcp_octets_free(w, &c->held);
+	/* A query in them may be under way; they no longer count. */
+	w->tcps->kept -= c->in.cap;
+	c->in.cap = 0;
 	c->stream = NULL;
 	if (c->refs == 0)
 		list_append(&w->tcps->dead, &c->node);

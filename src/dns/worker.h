@@ -58,6 +58,7 @@ struct served {
 	uint32_t refs;
 	uint32_t n_later; /* answers owed in it */
 	uint32_t n_tcp;	  /* connections open in it */
+	uint32_t n_asked; /* its questions that are under way by the daemon's own sockets */
 	struct dns_view view;
 	struct served *next; /* in its bucket */
 };

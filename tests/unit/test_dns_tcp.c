@@ -226,6 +226,49 @@ static void test_slow_reader(void **state)
 	close(fd);
 }
 
+/* Parts of queries have taken all memory: who has kept his for the longest time gives way, he alone, idle or not. */
+static void test_parts_give_way(void **state)
+{
+	const size_t n = framed(octets, 1);
+	struct later *owed = NULL;
+	struct tcp *first = NULL;
+	int fds[3], third;
+	size_t full;
+
+	for (int busy = 0; busy < 2; busy++) {
+		for (int i = 0; i < 3; i++) {
+			fds[i] = connected(&here);
+			if (i == 0)
+				first = newest();
+			if (i == 0 && busy)
+				owed = owe(first, 1);
+			must_send(fds[i], octets, n - 1);
+			turns(5);
+		}
+		first->done_ms--; /* this may all be within one */
+		full = TCP_KEPT_MAX - worker.tcps->kept;
+		worker.tcps->kept += full;
+		third = connected(&here);
+		must_send(third, octets, n - 1);
+		turns(5);
+		worker.tcps->kept -= full;
+		assert_ended(fds[0]);
+		must_send(third, octets + n - 1, 1);
+		assert_answered(third, 1);
+		for (int i = 1; i < 3; i++) {
+			must_send(fds[i], octets + n - 1, 1);
+			assert_answered(fds[i], 1);
+		}
+		if (busy)
+			pay(owed);
+		for (int i = 0; i < 3; i++)
+			close(fds[i]);
+		close(third);
+		turns(5);
+		assert_int_equal(worker.tcps->kept, 0);
+	}
+}
+
 /* --- answers that come later ------------------------------------------------------------------------------------ */
 
 static void test_later_in_the_order_of_answers(void **state)
@@ -416,6 +459,7 @@ int main(void)
 		TEST(test_reset),
 		TEST(test_random_octets),
 		TEST(test_slow_reader),
+		TEST(test_parts_give_way),
 		TEST(test_later_in_the_order_of_answers),
 		TEST(test_half_close_waits_for_what_is_owed),
 		TEST(test_gone_before_its_answer),

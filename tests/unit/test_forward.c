@@ -246,6 +246,29 @@ static void test_servfail(void **state)
 	must_tell_code(c, DNS_SERVFAIL, 22);
 }
 
+/*
+ * A code of more than four bits is between the server and us (RFC 6891 section 6.1.3). Its lower bits are another code: who speaks no EDNS would
+ * read BADVERS as "no such records".
+ */
+static void test_extended_rcode(void **state)
+{
+	uint8_t query[512], wire[DNAME_MAX];
+	struct asked_query q;
+	size_t len;
+
+	naive_name("a.else.test", NULL, wire);
+	len = rig_query(query, wire, RR_A, DNS_RD);
+	query[0] = 0;
+	query[1] = 1;
+	client_query(1, query, len, false);
+	up_must(0, &q);
+	say(&q, DNS_NOERROR);
+	said.len = rig_opt(said.p, said.len, 1232, 0, NULL, 0);
+	said.p[said.len - 6] = DNS_BADVERS >> 4;
+	up_send(0, &q);
+	must_tell_code(1, DNS_SERVFAIL, -1);
+}
+
 /* Equal questions are asked once; those that differ in what counts are not equal. */
 static void test_merge(void **state)
 {
@@ -370,6 +393,7 @@ static void test_restarted(void **state)
 
 static void test_too_many(void **state)
 {
+	rig_servers(1, false);
 	for (unsigned i = 0; i < FORWARD_ASKS_MAX + 3; i++) {
 		char name[40];
 
@@ -380,6 +404,94 @@ static void test_too_many(void **state)
 	assert_int_equal(counted(DNS_dropped_busy_total), 3);
 	assert_int_equal(n_owed, FORWARD_ASKS_MAX);
 	assert_int_equal(n_told, 0);
+}
+
+static void ask_n(unsigned i)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "n%u.else.test", i);
+	client_ask(name, RR_A);
+}
+
+/* One network does not take all of the daemon's sockets. */
+static void test_share(void **state)
+{
+	w.forwards->askers_max = 8;
+	for (unsigned i = 0; i < 10; i++)
+		ask_n(i);
+	assert_int_equal(counted(DNS_forward_pending), FORWARD_SHARE(8));
+	assert_int_equal(counted(DNS_dropped_busy_total), 10 - FORWARD_SHARE(8));
+	assert_int_equal(served.n_asked, FORWARD_SHARE(8));
+	pass(FORWARD_BUDGET_MS + 40);
+	assert_int_equal(n_told, FORWARD_SHARE(8));
+	assert_int_equal(served.n_asked, 0);
+	ask_n(20);
+	assert_int_equal(counted(DNS_forward_pending), 1);
+}
+
+/* What the daemon tried in vain gives way to a question that has no socket yet. */
+static void test_overtaken(void **state)
+{
+	struct asked_query q;
+
+	w.forwards->askers_max = 3;
+	ask_n(0);
+	pass(900);
+	for (int i = 0; i < 3; i++)
+		up_must(0, &q);
+	assert_int_equal(w.forwards->daemon.n_used, 3);
+	ask_n(1);
+	up_must(0, &q);
+	ask_n(2);
+	up_must(0, &q);
+	up_nothing(0);
+	assert_int_equal(w.forwards->daemon.n_used, 3);
+}
+
+static void servers_of(unsigned family)
+{
+	uint8_t loopback[16] = {[15] = 1};
+
+	rig_data.default_servers[0] =
+		family ? (struct view_server){addr_v6(loopback), 9} : rig_server(0);
+}
+
+/* Both families share what sockets the daemon may have. */
+static void test_families(void **state)
+{
+	struct asked_query q;
+
+	w.forwards->askers_max = 1;
+	ask_n(0);
+	up_must(0, &q);
+	say(&q, DNS_NXDOMAIN);
+	up_send(0, &q);
+	assert_int_equal(n_told, 1);
+	assert_int_equal(w.forwards->daemon.sides[0][ASKER_UDP].n_idle, 1);
+	/* One that is idle gives way. */
+	servers_of(1);
+	ask_n(1);
+	assert_int_equal(counted(DNS_forwarded_total), 2);
+	pass(FORWARD_BUDGET_MS + 40);
+	/* One that is used is waited for. */
+	servers_of(0);
+	ask_n(2);
+	up_must(0, &q);
+	servers_of(1);
+	served.n_asked--; /* as if it were of another network */
+	ask_n(3);
+	served.n_asked++;
+	assert_int_equal(w.forwards->daemon.sides[1][ASKER_UDP].n_queue, 1);
+	{
+		const uint64_t before = counted(DNS_forwarded_total);
+
+		say(&q, DNS_NXDOMAIN);
+		up_send(0, &q);
+		assert_int_equal(w.forwards->daemon.sides[1][ASKER_UDP].n_queue, 0);
+		assert_int_equal(counted(DNS_forwarded_total), before + 1);
+	}
+	assert_true(w.forwards->daemon.n_used <= 1);
 }
 
 /* The worker ends while questions are under way, by UDP, by TCP, and in a queue. */
@@ -405,10 +517,12 @@ static void test_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_plain),	  T(test_random),	T(test_negative),     T(test_next_server),
-		T(test_slow),	  T(test_silence),	T(test_servfail),     T(test_merge),
-		T(test_flags),	  T(test_no_recursion), T(test_refused_port), T(test_restarted),
-		T(test_too_many), T(test_done),
+		T(test_plain),	     T(test_random),	   T(test_negative),
+		T(test_next_server), T(test_slow),	   T(test_silence),
+		T(test_servfail),    T(test_merge),	   T(test_extended_rcode),
+		T(test_share),	     T(test_overtaken),	   T(test_families),
+		T(test_flags),	     T(test_no_recursion), T(test_refused_port),
+		T(test_restarted),   T(test_too_many),	   T(test_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
