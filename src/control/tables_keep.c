@@ -197,9 +197,13 @@ static int tables_catch_up(struct control *c, struct err *e)
 	int r;
 
 	*e = (struct err){0};
-	/* What somebody else made may be of other options, at whatever generation. */
-	r = tables_stamp_is_ours(c) ? compile_catch_up(c->tables, c->landscape, c->store, NULL, e)
-				    : compile_all(c->tables, c->landscape, c->store, NULL, e);
+	if (tables_stamp_is_ours(c)) {
+		r = compile_catch_up(c->tables, c->landscape, c->store, NULL, e);
+	} else {
+		/* What somebody else made may be of other options, at whatever generation. */
+		tables_stamp_remove(c);
+		r = compile_all(c->tables, c->landscape, c->store, NULL, e);
+	}
 	if (r < 0) {
 		tables_failed(c, "tables.catch-up", e);
 		return r;
@@ -309,8 +313,11 @@ void tables_keep_change(struct control *c, const struct compile_change *changes,
 		tables_failed(c, "tables.change", &e);
 		return;
 	}
-	/* Tables that lag behind must not skip a revision; no memory for the changes leaves n at 0. */
-	if (c->generation + 1 != revision || n == 0) {
+	/*
+	 * Tables that lag behind must not skip a revision, and those that could not be brought into step may be of anything, at whatever
+	 * generation; no memory for the changes leaves n at 0.
+	 */
+	if (!c->is_in_step || c->generation + 1 != revision || n == 0) {
 		(void)!tables_catch_up(c, &e);
 		return;
 	}

@@ -455,19 +455,31 @@ static const struct resolver *resolver_of(const struct object *router)
 					   : &object_network(router)->dns;
 }
 
-static bool is_resolver(const struct object *router, const struct addr *a)
+/* Where the resolver of the family's first address space, or of the subnet that has a, is. NULL: nowhere. */
+static const struct prefix *resolver_range(const struct object *router, const struct addr *a)
 {
-	size_t n;
-	const struct prefix *range = router_spaces(router, &n);
+	const struct prefix *spaces;
 	struct object *subnet;
-	struct addr own;
+	size_t n;
 
 	if (router->kind == OBJECT_NETWORK) {
 		subnet = network_find_subnet(router, a);
-		if (!subnet)
-			return false;
-		range = &object_subnet(subnet)->ranges[addr_index(a)];
+		return subnet ? &object_subnet(subnet)->ranges[addr_index(a)] : NULL;
 	}
+	spaces = router_spaces(router, &n);
+	for (size_t i = 0; i < n; i++)
+		if (spaces[i].addr.family == a->family)
+			return &spaces[i];
+	return NULL;
+}
+
+static bool is_resolver(const struct object *router, const struct addr *a)
+{
+	const struct prefix *range = resolver_range(router, a);
+	struct addr own;
+
+	if (!range)
+		return false;
 	own = addr_plus(&range->addr, RESOLVER_OFFSET);
 	return addr_is_equal(&own, a);
 }

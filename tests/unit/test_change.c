@@ -2,6 +2,10 @@
 /* Changes against a real store and real tables, without gates: all or nothing, and what a naive model says. */
 #include "change_rig.h"
 
+#include "control/tables_stamp.h"
+
+#include <sys/resource.h>
+
 static json_t *cluster_of(const char *name, const char *fqdn, int drain)
 {
 	return json_pack("{s:s, s:s, s:[{s:s}], s:{s:s}, s:i}", "kind", "cluster", "name", name,
@@ -199,6 +203,48 @@ static void test_without_store_nothing_changes(void **state)
 	assert_int_equal(apply(&any, json_pack("[o]", cluster_of("a", "a.example", 0))), 1);
 }
 
+/* Tables that are not known to be the store's are made anew as a whole, whatever the change is. */
+static void test_tables_out_of_step(void **state)
+{
+	struct tables_snapshot *s;
+	struct err e = {0};
+	uint32_t id;
+
+	assert_int_equal(apply(&any, json_pack("[o]", cluster_of("a", "a.example", 0))), 1);
+	assert_int_equal(tables_begin(c->tables, &e), 0);
+	assert_int_equal(tables_clear(c->tables, &e), 0);
+	assert_int_equal(tables_put_name(c->tables, "stray.example", 99, &e), 0);
+	assert_int_equal(tables_commit(c->tables, 1, "another store", NULL, 0, &e), 0);
+	c->is_in_step = false;
+	assert_int_equal(apply(&any, json_pack("[o]", cluster_of("b", "b.example", 0))), 2);
+	assert_true(c->is_in_step);
+	s = tables_acquire(c->tables);
+	assert_non_null(s);
+	assert_int_equal(tables_find_name(s, "stray.example", 13, &id), -ERR_NOT_FOUND);
+	assert_int_equal(tables_find_name(s, "a.example", 9, &id), 0);
+	assert_int_equal(tables_find_name(s, "b.example", 9, &id), 0);
+	tables_release(s);
+}
+
+/* Tables that were made anew are not taken for what an older stamp says, even if there can be no newer one. */
+static void test_no_stamp_of_before(void **state)
+{
+	struct rlimit had, none;
+
+	snprintf(options.boot_id, sizeof(options.boot_id), "boot");
+	tables_stamp_write(c);
+	if (!tables_stamp_is_ours(c))
+		skip(); /* built without a build id */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = had.rlim_max};
+	c->is_in_step = false;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	tables_keep_tick(c);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	assert_true(c->is_in_step);
+	assert_false(tables_stamp_is_ours(c));
+}
+
 /* --- random changes against a naive model ----------------------------------------------------------------- */
 
 #define N_NAMES	  6
@@ -366,6 +412,8 @@ int main(void)
 		T(test_all_or_nothing),
 		T(test_each_document_needs_the_right),
 		T(test_without_store_nothing_changes),
+		T(test_tables_out_of_step),
+		T(test_no_stamp_of_before),
 		T(test_oracle),
 	};
 

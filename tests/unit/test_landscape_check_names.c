@@ -113,6 +113,9 @@ static const struct {
 	{"kind: site\nname: office\naddressSpace: [192.168.0.0/24]\ndns: {forward: [{domain: a.b, "
 	 "servers: [192.168.0.2]}]}\n",
 	 NULL, "site/office", "dns.forward[0].servers[0]", "resolver address of site \"office\""},
+	{"kind: site\nname: office\naddressSpace: [192.168.0.0/24, \"fd00:1::/64\"]\n"
+	 "dns: {servers: [\"fd00:1::2\"]}\n",
+	 NULL, "site/office", "dns.servers[0]", "resolver address of site \"office\""},
 	{"kind: network\nname: n\naddressSpace: [10.0.0.0/16]\ndns: {servers: [10.0.9.2]}\n---\n"
 	 "kind: subnet\nname: u\nnetwork: n\nranges: [10.0.9.0/24]\n",
 	 NULL, "network/n", "dns.servers[0]", "ask itself"},
