@@ -315,6 +315,7 @@ static void test_flags(void **state)
 	len = rig_opt(query, end, 4096, 0, subnet, sizeof(subnet));
 	client_query(2, query, len, false);
 	query[1] = 3;
+	query[2] |= DNS_AA;
 	query[3] = DNS_AD;
 	query[11] = 0;
 	client_query(3, query, end, false);
@@ -333,6 +334,8 @@ static void test_flags(void **state)
 	up_send(0, &r);
 	must_tell_one(3, "a.else.test. A 60 192.0.2.1");
 	assert_false(knot_pkt_has_edns(got.pkt));
+	assert_int_equal(got.wire[2],
+			 DNS_QR | DNS_RD); /* what a client says of authority is not ours */
 	say(&q, DNS_NOERROR);
 	a_rr("a.else.test", "192.0.2.1");
 	up_send(0, &q);

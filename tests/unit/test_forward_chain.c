@@ -219,6 +219,29 @@ static void test_loop(void **state)
 	assert_int_equal(rig_count(&got, KNOT_ANSWER), DNS_STEPS_MAX);
 }
 
+/* Each step has its time; when the chain's is over, nothing more is asked. */
+static void test_late(void **state)
+{
+	const unsigned c = client_ask("c0.else.test", RR_A);
+
+	for (unsigned i = 0; i < 2; i++) {
+		char owner[20], target[20];
+
+		snprintf(owner, sizeof(owner), "c%u.else.test", i);
+		snprintf(target, sizeof(target), "c%u.else.test.", i + 1);
+		assert_int_equal(n_told, 0);
+		must_be_asked(0, owner);
+		pass(FORWARD_BUDGET_MS * 3 / 4);
+		while (up_asked(0, &q)) /* the last one is open for certain */
+			;
+		say(&q, DNS_NOERROR);
+		cname_rr(owner, target);
+		up_send(0, &q);
+	}
+	up_nothing(0);
+	must_tell_code(c, DNS_SERVFAIL, 22);
+}
+
 static void test_long(void **state)
 {
 	const unsigned c = client_ask("c0.else.test", RR_A);
@@ -385,9 +408,9 @@ static void test_each_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_given), T(test_into_zone),  T(test_out_of_zone), T(test_other_servers),
-		T(test_short), T(test_loop),	   T(test_long),	T(test_merged),
-		T(test_data),  T(test_each_other),
+		T(test_given),	T(test_into_zone), T(test_out_of_zone), T(test_other_servers),
+		T(test_short),	T(test_loop),	   T(test_late),	T(test_long),
+		T(test_merged), T(test_data),	   T(test_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,6 +299,25 @@ static void test_no_edns(void **state)
 	must_accept(c);
 }
 
+/* Who wants signatures is not told what came without EDNS: there could be none. */
+static void test_no_edns_signed(void **state)
+{
+	uint8_t query[512], wire[DNAME_MAX];
+	size_t len;
+
+	naive_name("www.else.test", NULL, wire);
+	len = rig_query(query, wire, RR_A, DNS_RD);
+	len = rig_opt(query, len, 1232, EDNS_DO, NULL, 0);
+	query[0] = 0;
+	query[1] = 1;
+	client_query(1, query, len, false);
+	up_must(0, &q);
+	say(&q, DNS_FORMERR);
+	up_send(0, &q);
+	up_nothing(0);
+	must_tell_code(1, DNS_FORMERR, 0);
+}
+
 static void test_malformed(void **state)
 {
 	struct asked_query next;
@@ -376,10 +395,12 @@ static void test_mutations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_wrong_id),    T(test_wrong_source), T(test_wrong_question), T(test_case),
-		T(test_guessed),     T(test_truncated),	   T(test_dribble),	   T(test_tcp_bad),
-		T(test_tcp_refused), T(test_tcp_silent),   T(test_tcp_truncated),  T(test_no_edns),
-		T(test_malformed),   T(test_prefixes),	   T(test_mutations),
+		T(test_wrong_id),	T(test_wrong_source),  T(test_wrong_question),
+		T(test_case),		T(test_guessed),       T(test_truncated),
+		T(test_dribble),	T(test_tcp_bad),       T(test_tcp_refused),
+		T(test_tcp_silent),	T(test_tcp_truncated), T(test_no_edns),
+		T(test_no_edns_signed), T(test_malformed),     T(test_prefixes),
+		T(test_mutations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
