@@ -382,7 +382,9 @@ void forward_take(struct dns_worker *w, struct served *s, const struct from *fro
 		  const struct dns_client *client, const uint8_t *query, size_t query_len,
 		  const uint8_t *partial, size_t len)
 {
-	struct later *l = later_new(w, s, from, client, query, query_len);
+	/* What is behind the question is no longer needed: by TCP it may be 64 KiB. */
+	const size_t kept = client->query.question_end;
+	struct later *l = later_new(w, s, from, client, query, query_len < kept ? query_len : kept);
 	struct waiter *x;
 
 	if (!l)

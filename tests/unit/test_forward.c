@@ -397,6 +397,31 @@ static void test_too_many(void **state)
 	assert_int_equal(n_told, 0);
 }
 
+/* Of a query that is padded to the utmost no more than the question is kept. */
+static void test_padded(void **state)
+{
+	static const uint8_t padding[60000] = {0, 12, (sizeof(padding) - 4) >> 8,
+					       (sizeof(padding) - 4) & 255};
+	static uint8_t query[DNS_MESSAGE_MAX];
+	uint8_t wire[DNAME_MAX];
+	struct asked_query q;
+	size_t len;
+
+	naive_name("a.else.test", NULL, wire);
+	len = rig_query(query, wire, RR_A, DNS_RD);
+	query[0] = 0;
+	query[1] = 1;
+	len = rig_opt(query, len, 1232, 0, padding, sizeof(padding));
+	client_query(1, query, len, true);
+	assert_int_equal(n_owed, 1);
+	assert_true(kept_octets < 100);
+	up_must(0, &q);
+	say(&q, DNS_NOERROR);
+	a_rr("a.else.test", "192.0.2.1");
+	up_send(0, &q);
+	must_tell_one(1, "a.else.test. A 60 192.0.2.1");
+}
+
 static void ask_n(unsigned i)
 {
 	char name[40];
@@ -508,12 +533,13 @@ static void test_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_plain),	     T(test_random),	   T(test_negative),
-		T(test_next_server), T(test_slow),	   T(test_silence),
-		T(test_servfail),    T(test_merge),	   T(test_extended_rcode),
-		T(test_share),	     T(test_overtaken),	   T(test_families),
-		T(test_flags),	     T(test_no_recursion), T(test_refused_port),
-		T(test_restarted),   T(test_too_many),	   T(test_done),
+		T(test_plain),	      T(test_random),	 T(test_negative),
+		T(test_next_server),  T(test_slow),	 T(test_silence),
+		T(test_servfail),     T(test_merge),	 T(test_extended_rcode),
+		T(test_share),	      T(test_padded),	 T(test_overtaken),
+		T(test_families),     T(test_flags),	 T(test_no_recursion),
+		T(test_refused_port), T(test_restarted), T(test_too_many),
+		T(test_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
