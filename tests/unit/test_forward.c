@@ -508,6 +508,19 @@ static void test_families(void **state)
 		assert_int_equal(counted(DNS_forwarded_total), before + 1);
 	}
 	assert_true(w.forwards->daemon.n_used <= 1);
+	/* One that was tried in vain gives way, too. */
+	pass(FORWARD_BUDGET_MS + 40);
+	w.forwards->askers_max = 2;
+	servers_of(0);
+	ask_n(4);
+	pass(450);
+	assert_int_equal(w.forwards->daemon.n_used, 2);
+	assert_true(list_is_empty(&w.forwards->daemon.sides[1][ASKER_UDP].used));
+	servers_of(1);
+	ask_n(5);
+	assert_false(list_is_empty(&w.forwards->daemon.sides[1][ASKER_UDP].used) &&
+		     w.forwards->daemon.sides[1][ASKER_UDP].n_idle == 0);
+	assert_int_equal(w.forwards->daemon.sides[1][ASKER_UDP].n_queue, 0);
 }
 
 /* The worker ends while questions are under way, by UDP, by TCP, and in a queue. */
