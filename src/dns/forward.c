@@ -259,8 +259,9 @@ void forward_timer(struct dns_worker *w, struct timer *t)
 
 	if (w->now_ms >= a->begun_ms + FORWARD_BUDGET_MS) {
 		ask_failed(w, a);
-	} else if (a->side && !pool_lacks(w->forwards, &a->q, a->queued_server)) {
-		a->next_ms = w->now_ms + FORWARD_NEXT_MS; /* its turn has not come */
+	} else if (a->side && !list_is_empty(&a->side->used)) {
+		/* Its turn has not come. Where none is used, nobody will give one back. */
+		a->next_ms = w->now_ms + FORWARD_NEXT_MS;
 		ask_timer_set(w, a);
 	} else {
 		queue_leave(w, a);

@@ -465,6 +465,20 @@ static void test_overtaken(void **state)
 	assert_int_equal(w.forwards->daemon.n_used, 3);
 }
 
+/* There was no place for a socket, and nobody has one who would give it back: it is tried again. */
+static void test_no_place(void **state)
+{
+	struct asked_query q;
+
+	w.forwards->askers_max = 1;
+	w.forwards->daemon.n_used = 1;
+	ask_n(0);
+	w.forwards->daemon.n_used = 0;
+	up_nothing(0);
+	pass(FORWARD_NEXT_MS + 50);
+	up_must(0, &q);
+}
+
 static void servers_of(unsigned family)
 {
 	uint8_t loopback[16] = {[15] = 1};
@@ -546,13 +560,11 @@ static void test_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_plain),	      T(test_random),	 T(test_negative),
-		T(test_next_server),  T(test_slow),	 T(test_silence),
-		T(test_servfail),     T(test_merge),	 T(test_extended_rcode),
-		T(test_share),	      T(test_padded),	 T(test_overtaken),
-		T(test_families),     T(test_flags),	 T(test_no_recursion),
-		T(test_refused_port), T(test_restarted), T(test_too_many),
-		T(test_done),
+		T(test_plain),		T(test_random),	   T(test_negative), T(test_next_server),
+		T(test_slow),		T(test_silence),   T(test_servfail), T(test_merge),
+		T(test_extended_rcode), T(test_share),	   T(test_padded),   T(test_no_place),
+		T(test_overtaken),	T(test_families),  T(test_flags),    T(test_no_recursion),
+		T(test_refused_port),	T(test_restarted), T(test_too_many), T(test_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
