@@ -59,10 +59,32 @@ static void ask_free(struct dns_worker *w, struct ask *a)
 	free(a);
 }
 
-void waiter_free(struct waiter *x)
+static void partial_free(struct dns_worker *w, struct waiter *x)
 {
+	w->forwards->partial -= x->partial_len;
 	free(x->partial);
+	x->partial = NULL;
+	x->partial_len = 0;
+}
+
+void waiter_free(struct dns_worker *w, struct waiter *x)
+{
+	partial_free(w, x);
 	free(x);
+}
+
+bool waiter_keep(struct dns_worker *w, struct waiter *x, const uint8_t *partial, size_t len)
+{
+	struct forwards *f = w->forwards;
+
+	partial_free(w, x);
+	x->partial = f->partial + len <= FORWARD_PARTIAL_MAX ? malloc(len) : NULL;
+	if (!x->partial)
+		return false;
+	memcpy(x->partial, partial, len);
+	x->partial_len = (uint32_t)len;
+	f->partial += len;
+	return true;
 }
 
 /* The waiters are on `ret`; whatever they ask next is another ask. */
@@ -86,7 +108,7 @@ static void ask_forget(struct dns_worker *w, struct ask *a)
 
 		list_remove(it);
 		later_drop(w, x->later);
-		waiter_free(x);
+		waiter_free(w, x);
 	}
 }
 
@@ -237,8 +259,9 @@ void forward_timer(struct dns_worker *w, struct timer *t)
 
 	if (w->now_ms >= a->begun_ms + FORWARD_BUDGET_MS) {
 		ask_failed(w, a);
-	} else if (a->side && !pool_lacks(w->forwards, &a->q, a->queued_server)) {
-		a->next_ms = w->now_ms + FORWARD_NEXT_MS; /* its turn has not come */
+	} else if (a->side && !list_is_empty(&a->side->used)) {
+		/* Its turn has not come. Where none is used, nobody will give one back. */
+		a->next_ms = w->now_ms + FORWARD_NEXT_MS;
 		ask_timer_set(w, a);
 	} else {
 		queue_leave(w, a);
@@ -295,7 +318,7 @@ void waiter_fail(struct dns_worker *w, struct waiter *x, enum dns_rcode rcode, e
 		later_answer(w, l, out, n);
 	else
 		later_drop(w, l);
-	waiter_free(x);
+	waiter_free(w, x);
 }
 
 /* The name is at target_at of what was written, or the query's own. */
@@ -356,14 +379,14 @@ void waiter_ask(struct dns_worker *w, struct waiter *x)
 	if (!a) {
 		dns_count(w, dropped_busy_total);
 		later_drop(w, x->later);
-		waiter_free(x);
+		waiter_free(w, x);
 		return;
 	}
 	list_append(&a->waiters, &x->node);
 	ask_next(w, a);
 }
 
-static bool partial_copy(struct waiter *x, const uint8_t *partial, size_t len)
+static bool partial_copy(struct dns_worker *w, struct waiter *x, const uint8_t *partial, size_t len)
 {
 	const struct dns_client *c = &x->later->client;
 
@@ -371,18 +394,16 @@ static bool partial_copy(struct waiter *x, const uint8_t *partial, size_t len)
 		return true;
 	if (c->answers_end > len || c->target_at >= c->answers_end)
 		return false;
-	x->partial = malloc(c->answers_end);
-	if (!x->partial)
-		return false;
-	memcpy(x->partial, partial, c->answers_end);
-	return true;
+	return waiter_keep(w, x, partial, c->answers_end);
 }
 
 void forward_take(struct dns_worker *w, struct served *s, const struct from *from,
 		  const struct dns_client *client, const uint8_t *query, size_t query_len,
 		  const uint8_t *partial, size_t len)
 {
-	struct later *l = later_new(w, s, from, client, query, query_len);
+	/* What is behind the question is no longer needed: by TCP it may be 64 KiB. */
+	const size_t kept = client->query.question_end;
+	struct later *l = later_new(w, s, from, client, query, query_len < kept ? query_len : kept);
 	struct waiter *x;
 
 	if (!l)
@@ -398,7 +419,7 @@ void forward_take(struct dns_worker *w, struct served *s, const struct from *fro
 	/* What later_new() does not keep, since it is borrowed. */
 	l->client.servers = client->servers;
 	l->client.n_servers = client->n_servers;
-	if (!partial_copy(x, partial, len)) {
+	if (!partial_copy(w, x, partial, len)) {
 		waiter_fail(w, x, DNS_SERVFAIL, EDE_NO_UPSTREAM);
 		return;
 	}

@@ -60,7 +60,7 @@ static void tell(struct chain *c, size_t len)
 		later_answer(c->w, c->x->later, c->copy.out, len);
 	else
 		later_drop(c->w, c->x->later);
-	waiter_free(c->x);
+	waiter_free(c->w, c->x);
 }
 
 /* The answer is whole. authorities: records behind those of the answer section. */
@@ -83,16 +83,10 @@ static void answers_count(struct chain *c)
 /* Somebody else is to be asked, or the same once more. */
 static void ask_on(struct chain *c)
 {
-	const struct dns_client *client = c->client;
-	uint8_t *partial = malloc(client->answers_end);
-
-	if (!partial) {
+	if (!waiter_keep(c->w, c->x, c->copy.out, c->client->answers_end)) {
 		waiter_fail(c->w, c->x, DNS_SERVFAIL, EDE_NO_UPSTREAM);
 		return;
 	}
-	memcpy(partial, c->copy.out, client->answers_end);
-	free(c->x->partial);
-	c->x->partial = partial;
 	waiter_ask(c->w, c->x);
 }
 

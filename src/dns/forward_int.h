@@ -42,20 +42,21 @@
 #define FORWARD_TRIES_MAX 24	/* ... and in all */
 #define FORWARD_STRANGE_MAX \
 	8 /* messages that do not match, for one try; then it is closed, and TCP decides */
-#define FORWARD_QUEUE_MAX  64	/* asks that wait for an asker of one network, family and kind */
-#define FORWARD_ASKERS_MAX 4096 /* of the daemon, UDP */
-#define FORWARD_IDLE_MAX   64	/* ... of those kept for the next question */
-#define FORWARD_SHARE(max) ((max) - (max) / 4) /* ... questions of one network by them */
-#define FORWARD_TCP_MAX	   256		       /* tries by TCP, in all */
-#define FORWARD_ORDERS	   4096		       /* lists of servers whose first is remembered */
-#define FORWARD_FAILED	   8192		       /* questions whose failure is remembered */
-#define FORWARD_FAILED_MS  1000		       /* the first time */
-#define FORWARD_FAILED_MAX 8000
-#define FORWARD_UDP_SIZE   1232 /* what we say that we take */
-#define FORWARD_POOLS	   1024 /* buckets */
+#define FORWARD_QUEUE_MAX   64	 /* asks that wait for an asker of one network, family and kind */
+#define FORWARD_ASKERS_MAX  4096 /* of the daemon, UDP */
+#define FORWARD_IDLE_MAX    64	 /* ... of those kept for the next question */
+#define FORWARD_SHARE(max)  ((max) - (max) / 4) /* ... questions of one network by them */
+#define FORWARD_TCP_MAX	    256			/* tries by TCP, in all */
+#define FORWARD_ORDERS	    4096		/* lists of servers whose first is remembered */
+#define FORWARD_FAILED	    8192		/* questions whose failure is remembered */
+#define FORWARD_FAILED_MS   1000		/* the first time */
+#define FORWARD_FAILED_MAX  8000
+#define FORWARD_UDP_SIZE    1232	/* what we say that we take */
+#define FORWARD_POOLS	    1024	/* buckets */
+#define FORWARD_PARTIAL_MAX (32u << 20) /* octets of what was written before, of all who wait */
 
-#define QUESTION_MAX	   (DNAME_MAX + 4)
-#define QUERY_MAX	   (DNS_HEADER_BYTES + QUESTION_MAX + 11) /* with an OPT */
+#define QUESTION_MAX	    (DNAME_MAX + 4)
+#define QUERY_MAX	    (DNS_HEADER_BYTES + QUESTION_MAX + 11) /* with an OPT */
 
 /* --- question.c --------------------------------------------------------------------------------------------------- */
 
@@ -127,6 +128,7 @@ struct waiter {
 	uint64_t begun_ms;
 	uint8_t *
 		partial; /* what was written before, answers_end octets of the client; NULL: nothing */
+	uint32_t partial_len;
 };
 
 struct
@@ -186,6 +188,7 @@ struct forwards {
 	struct pool daemon;
 	struct asker *spare;
 	unsigned n_asks, n_tcp;
+	size_t partial; /* octets of all */
 	unsigned
 		askers_max; /* of the daemon, UDP: FORWARD_ASKERS_MAX, or a part of the descriptors that we may have */
 	uint8_t key[SIPHASH_KEY_BYTES];
@@ -200,7 +203,10 @@ struct forwards {
 void waiter_ask(struct dns_worker *w, struct waiter *x);
 /* It is told nothing but this. */
 void waiter_fail(struct dns_worker *w, struct waiter *x, enum dns_rcode rcode, enum dns_ede ede);
-void waiter_free(struct waiter *x);
+void waiter_free(struct dns_worker *w, struct waiter *x);
+/* What was written is kept, instead of what was kept before. False: there is no memory for it. */
+bool waiter_keep(struct dns_worker *w, struct waiter *x, const uint8_t *partial, size_t len)
+	_must_check_;
 
 void ask_timer_set(struct dns_worker *w, struct ask *a);
 /* Every waiter is told what it makes of the answer. a is freed. */

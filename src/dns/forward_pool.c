@@ -263,8 +263,8 @@ static struct asker *overtaken_find(const struct side *side)
 }
 
 /*
- * The daemon's sockets of both families share their places: one of the other family that is idle, or was tried in vain, gives
- * its own up.
+ * The daemon's sockets of both families share their places: one of the other family gives its own up if it is idle, or if it was tried in vain
+ * and this family has none of these.
  */
 static struct asker *daemon_asker_get(struct dns_worker *w, unsigned family, enum asker_kind kind)
 {
@@ -274,7 +274,7 @@ static struct asker *daemon_asker_get(struct dns_worker *w, unsigned family, enu
 	if (s)
 		return s;
 	s = idle_take(other);
-	if (!s)
+	if (!s && !overtaken_find(&w->forwards->daemon.sides[family][kind]))
 		s = overtaken_find(other);
 	if (!s)
 		return NULL;

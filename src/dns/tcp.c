@@ -16,16 +16,16 @@ void tcp_octets_free(struct dns_worker *w, struct octets *o)
 	*o = (struct octets){0};
 }
 
-/* The first from `it` on of those that keep octets, but for c; or the list's end. */
-static struct list *keeper_from(const struct list *end, struct list *it, const struct tcp *c)
+/* The first from `it` on of those that keep octets, but for c; NULL: there is none. */
+static struct tcp *keeper_from(const struct list *end, struct list *it, const struct tcp *c)
 {
 	for (; it != end; it = it->next) {
-		const struct tcp *other = container_of(it, struct tcp, node);
+		struct tcp *other = container_of(it, struct tcp, node);
 
 		if (other != c && other->in.cap + other->out.cap + other->held.cap > 0)
-			break;
+			return other;
 	}
-	return it;
+	return NULL;
 }
 
 /* Who has done nothing for the longest time gives his octets up: those of a query that is not whole, or of answers that he does not take. */
@@ -35,21 +35,20 @@ static bool kept_make_room(struct dns_worker *w, const struct tcp *c, size_t n)
 	struct list *idle = t->idle.next, *busy = t->busy.next;
 
 	while (t->kept + n > TCP_KEPT_MAX) {
-		struct tcp *of_idle, *of_busy, *oldest;
+		struct tcp *of_idle = keeper_from(&t->idle, idle, c);
+		struct tcp *of_busy = keeper_from(&t->busy, busy, c);
 
-		idle = keeper_from(&t->idle, idle, c);
-		busy = keeper_from(&t->busy, busy, c);
-		of_idle = idle == &t->idle ? NULL : container_of(idle, struct tcp, node);
-		of_busy = busy == &t->busy ? NULL : container_of(busy, struct tcp, node);
-		oldest = !of_busy || (of_idle && of_idle->done_ms <= of_busy->done_ms) ? of_idle
-										       : of_busy;
-		if (!oldest)
-			return false;
-		if (oldest == of_idle)
+		idle = of_idle ? &of_idle->node : &t->idle;
+		busy = of_busy ? &of_busy->node : &t->busy;
+		if (of_idle && (!of_busy || of_idle->done_ms <= of_busy->done_ms)) {
 			idle = idle->next;
-		else
+			tcp_close(w, of_idle);
+		} else if (of_busy) {
 			busy = busy->next;
-		tcp_close(w, oldest);
+			tcp_close(w, of_busy);
+		} else {
+			return false;
+		}
 	}
 	return true;
 }

@@ -27,6 +27,7 @@ static struct dns_worker w;
 static struct dns_counters counters;
 static struct served served = {.router = ROUTER, .refs = 1};
 static unsigned n_owed;
+static size_t kept_octets; /* of the last query that is owed an answer */
 
 /* An answer that a client got. */
 static struct told {
@@ -79,6 +80,7 @@ struct later *later_new(struct dns_worker *worker, struct served *s, const struc
 	l->query_len = (uint16_t)len;
 	l->query = (uint8_t *)(l + 1);
 	memcpy(l->query, query, len);
+	kept_octets = len;
 	n_owed++;
 	return l;
 }

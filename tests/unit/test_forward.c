@@ -409,6 +409,31 @@ static void test_too_many(void **state)
 	assert_int_equal(n_told, 0);
 }
 
+/* Of a query that is padded to the utmost no more than the question is kept. */
+static void test_padded(void **state)
+{
+	static const uint8_t padding[60000] = {0, 12, (sizeof(padding) - 4) >> 8,
+					       (sizeof(padding) - 4) & 255};
+	static uint8_t query[DNS_MESSAGE_MAX];
+	uint8_t wire[DNAME_MAX];
+	struct asked_query q;
+	size_t len;
+
+	naive_name("a.else.test", NULL, wire);
+	len = rig_query(query, wire, RR_A, DNS_RD);
+	query[0] = 0;
+	query[1] = 1;
+	len = rig_opt(query, len, 1232, 0, padding, sizeof(padding));
+	client_query(1, query, len, true);
+	assert_int_equal(n_owed, 1);
+	assert_true(kept_octets < 100);
+	up_must(0, &q);
+	say(&q, DNS_NOERROR);
+	a_rr("a.else.test", "192.0.2.1");
+	up_send(0, &q);
+	must_tell_one(1, "a.else.test. A 60 192.0.2.1");
+}
+
 static void ask_n(unsigned i)
 {
 	char name[40];
@@ -450,6 +475,20 @@ static void test_overtaken(void **state)
 	up_must(0, &q);
 	up_nothing(0);
 	assert_int_equal(w.forwards->daemon.n_used, 3);
+}
+
+/* There was no place for a socket, and nobody has one who would give it back: it is tried again. */
+static void test_no_place(void **state)
+{
+	struct asked_query q;
+
+	w.forwards->askers_max = 1;
+	w.forwards->daemon.n_used = 1;
+	ask_n(0);
+	w.forwards->daemon.n_used = 0;
+	up_nothing(0);
+	pass(FORWARD_NEXT_MS + 50);
+	up_must(0, &q);
 }
 
 static void servers_of(unsigned family)
@@ -495,6 +534,19 @@ static void test_families(void **state)
 		assert_int_equal(counted(DNS_forwarded_total), before + 1);
 	}
 	assert_true(w.forwards->daemon.n_used <= 1);
+	/* One that was tried in vain gives way, too. */
+	pass(FORWARD_BUDGET_MS + 40);
+	w.forwards->askers_max = 2;
+	servers_of(0);
+	ask_n(4);
+	pass(450);
+	assert_int_equal(w.forwards->daemon.n_used, 2);
+	assert_true(list_is_empty(&w.forwards->daemon.sides[1][ASKER_UDP].used));
+	servers_of(1);
+	ask_n(5);
+	assert_false(list_is_empty(&w.forwards->daemon.sides[1][ASKER_UDP].used) &&
+		     w.forwards->daemon.sides[1][ASKER_UDP].n_idle == 0);
+	assert_int_equal(w.forwards->daemon.sides[1][ASKER_UDP].n_queue, 0);
 }
 
 /* The worker ends while questions are under way, by UDP, by TCP, and in a queue. */
@@ -520,12 +572,11 @@ static void test_done(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_plain),	     T(test_random),	   T(test_negative),
-		T(test_next_server), T(test_slow),	   T(test_silence),
-		T(test_servfail),    T(test_merge),	   T(test_extended_rcode),
-		T(test_share),	     T(test_overtaken),	   T(test_families),
-		T(test_flags),	     T(test_no_recursion), T(test_refused_port),
-		T(test_restarted),   T(test_too_many),	   T(test_done),
+		T(test_plain),		T(test_random),	   T(test_negative), T(test_next_server),
+		T(test_slow),		T(test_silence),   T(test_servfail), T(test_merge),
+		T(test_extended_rcode), T(test_share),	   T(test_padded),   T(test_no_place),
+		T(test_overtaken),	T(test_families),  T(test_flags),    T(test_no_recursion),
+		T(test_refused_port),	T(test_restarted), T(test_too_many), T(test_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,12 +405,36 @@ static void test_each_other(void **state)
 	close(client);
 }
 
+/* What was written before is kept while others are asked: of all who wait, within a limit. */
+static void test_memory(void **state)
+{
+	unsigned c = client_ask("out.priv.test", RR_A);
+
+	must_be_asked(0, "www.else.test");
+	assert_true(w.forwards->partial > 0);
+	say(&q, DNS_NOERROR);
+	a_rr("www.else.test", "192.0.2.1");
+	up_send(0, &q);
+	must_tell(c);
+	assert_int_equal(w.forwards->partial, 0);
+	w.forwards->partial = FORWARD_PARTIAL_MAX;
+	must_tell_code(client_ask("out.priv.test", RR_A), DNS_SERVFAIL, 22);
+	c = client_ask("a.else.test", RR_A);
+	must_be_asked(0, "a.else.test");
+	say(&q, DNS_NOERROR);
+	cname_rr("a.else.test", "x.fwd.test.");
+	up_send(0, &q);
+	must_tell_code(c, DNS_SERVFAIL, 22);
+	assert_int_equal(w.forwards->partial, FORWARD_PARTIAL_MAX);
+	w.forwards->partial = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_given),	T(test_into_zone), T(test_out_of_zone), T(test_other_servers),
 		T(test_short),	T(test_loop),	   T(test_late),	T(test_long),
-		T(test_merged), T(test_data),	   T(test_each_other),
+		T(test_merged), T(test_data),	   T(test_each_other),	T(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
