@@ -94,6 +94,7 @@ struct lookup {
 	uint32_t ttl;
 	char **values;
 	size_t n_values;
+	const struct object *keeper;
 };
 
 /* The part of owner's way to the apex that the name shares with it. */
@@ -161,6 +162,8 @@ static int records_take(const struct view_record *record, void *arg)
 	if (strcmp(owner, l->wanted) != 0)
 		return 0;
 	l->has_wanted = true;
+	if (record->owner)
+		l->keeper = record->owner;
 	if (record->type == l->type)
 		return values_add(l, record);
 	if (record->type == RECORD_CNAME && record->set) {
@@ -340,6 +343,7 @@ static int view_ask(struct asking *k, const struct object *router, bool *ret_is_
 	s = step_add(k, result);
 	s->owner = f.zone.owner;
 	s->by = f.zone.by;
+	s->keeper = l.keeper;
 	memcpy(s->domain, f.domain, sizeof(s->domain));
 	zone_say(&f.zone, &l, s);
 	values_move(k, &l);

@@ -32,6 +32,8 @@ struct name_step {
 	const struct object *
 		owner; /* the zone, or the cluster that the system keeps the zone for; NULL: servers */
 	const struct object *by; /* the zone-link; NULL: none needed, or servers */
+	const struct object *
+		keeper; /* the cluster whose addresses the system keeps under the name; NULL: none */
 	char domain[DNS_NAME_MAX +
 		    1];		    /* of the zone, or of the conditional forward; "": the rest */
 	const struct addr *servers; /* NAME_FORWARDED; NULL: those of the daemon */
