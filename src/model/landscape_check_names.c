@@ -319,8 +319,10 @@ static int key_check(struct checking *c, const struct object *o, const struct ob
 	char path[48];
 
 	for (size_t j = 0; j < list->n; j++) {
-		if (list->keys[j] == key ||
-		    strcmp(object_tsig_key(list->keys[j])->name, k->name) != 0)
+		const struct tsig_key *other = object_tsig_key(list->keys[j]);
+
+		/* A zone outside of the transaction may have been read without them. */
+		if (list->keys[j] == key || !k || !other || strcmp(other->name, k->name) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s[%zu]", field, i);
 		return check_refuse(c, o, path,

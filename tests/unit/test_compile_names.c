@@ -564,6 +564,29 @@ static void test_cost_zones(void **state)
 	land_close(&w);
 }
 
+/* What the store has and cannot be read is left out of the landscape: a zone goes on without such a key. */
+static void test_key_that_is_not_there(void **state)
+{
+	struct land w = land_open();
+	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:[s]}", "kind", "zone", "name", "z",
+				"domain", "z.example", "visibility", "public", "transfer", "gone",
+				"update", "gone");
+	struct tables_snapshot *s;
+	struct object *o;
+	struct err e = {0};
+	struct zone z;
+
+	landscape_begin(w.l);
+	must_ok(landscape_put(w.l, OBJECT_ZONE, 7, doc, &o, &e), &e);
+	landscape_commit(w.l);
+	must_ok(compile_all(w.t, w.l, w.s, NULL, &e), &e);
+	s = tables_acquire(w.t);
+	assert_int_equal(tables_get_zone(s, 7, true, &z), 0);
+	tables_release(s);
+	json_decref(doc);
+	land_close(&w);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, ask_setup, ask_teardown)
 
 int main(void)
@@ -576,6 +599,7 @@ int main(void)
 		T(test_serial),
 		T(test_same_name_another_id),
 		T(test_zone_that_cannot_be_made),
+		T(test_key_that_is_not_there),
 		T(test_cost_clusters),
 		T(test_cost_networks),
 		T(test_cost_zones),
