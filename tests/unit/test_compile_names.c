@@ -587,6 +587,55 @@ static void test_key_that_is_not_there(void **state)
 	land_close(&w);
 }
 
+/* So may each object be that others name. */
+static void test_object_that_is_not_there(void **state)
+{
+	static const char world[] =
+		NETWORK("a", DUAL) SUBNET("s", "a", "10.1.1.0/24", "") NETWORK("b", "10.2.0.0/16")
+			SUBNET("sb", "b", "10.2.1.0/24",
+			       "") "---\nkind: tsig-key\nname: k\n---\n"
+				   "kind: zone\nname: z\ndomain: z.example\nvisibility: "
+				   "private\ntransfer: [k]\n---\n"
+				   "kind: zone-link\nname: zl\nzone: z\nnetwork: a\n---\n"
+				   "kind: cluster\nname: sys\nupstreams: [{address: 127.0.0.1}]\n"
+				   "public: {fqdn: sys.example.org}\n"
+				   "private: {kind: private-link, placements: [{subnet: s, "
+				   "addresses: [10.1.1.10]}]}\n"
+				   "dns: {zone: system}\n---\n"
+				   "kind: zone-link\nname: cl\ncluster: sys\nnetwork: b\n---\n"
+				   "kind: cluster\nname: own\nupstreams: [{address: 127.0.0.1}]\n"
+				   "public: {fqdn: own.example.org}\n"
+				   "private: {kind: private-link, placements: [{subnet: s, "
+				   "addresses: [10.1.1.11]}]}\n"
+				   "dns: {zone: own, ownZone: z}\n---\n"
+				   "kind: private-endpoint\nname: pe\ncluster: own\nsubnet: "
+				   "sb\naddresses: [10.2.1.9]\n"
+				   "dns: true\nstate: approved\n---\n"
+				   "kind: host\nname: h\nsubnet: s\naddresses: [10.1.1.20]\n";
+	json_t *docs = documents(world);
+
+	for (size_t left_out = 0; left_out < json_array_size(docs); left_out++) {
+		struct land w = land_open();
+		struct object *o;
+		struct err e = {0};
+
+		landscape_begin(w.l);
+		for (size_t i = 0; i < json_array_size(docs); i++) {
+			const json_t *doc = json_array_get(docs, i);
+			const char *kind = json_string_value(json_object_get(doc, "kind"));
+
+			if (i != left_out)
+				must_ok(landscape_put(w.l, object_kind_find(kind), (uint32_t)i + 1,
+						      doc, &o, &e),
+					&e);
+		}
+		landscape_commit(w.l);
+		must_ok(compile_all(w.t, w.l, w.s, NULL, &e), &e);
+		land_close(&w);
+	}
+	json_decref(docs);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, ask_setup, ask_teardown)
 
 int main(void)
@@ -600,6 +649,7 @@ int main(void)
 		T(test_same_name_another_id),
 		T(test_zone_that_cannot_be_made),
 		T(test_key_that_is_not_there),
+		T(test_object_that_is_not_there),
 		T(test_cost_clusters),
 		T(test_cost_networks),
 		T(test_cost_zones),
