@@ -421,7 +421,7 @@ static int name_ask(struct asking *k)
 
 static const struct resolver *resolver_of(const struct object *router)
 {
-	if (!router)
+	if (!router || !router->body)
 		return NULL;
 	return router->kind == OBJECT_NETWORK ? &object_network(router)->dns
 					      : &object_site(router)->dns;
@@ -434,12 +434,13 @@ int explain_name(const struct name_question *q, struct name_answer *ret_answer)
 
 	memset(ret_answer, 0, sizeof(*ret_answer));
 	snprintf(k.name, sizeof(k.name), "%s", q->name);
-	if (k.resolver && !k.resolver->is_enabled) {
+	if (q->router && (!k.resolver || !k.resolver->is_enabled)) {
 		struct name_step *s = step_add(&k, NAME_NO_RESOLVER);
 
-		snprintf(s->text, sizeof(s->text),
-			 "%s \"%s\" has no resolver: dns.enabled is false",
-			 object_kind_text(q->router->kind), q->router->name);
+		snprintf(s->text, sizeof(s->text), "%s \"%s\" %s",
+			 object_kind_text(q->router->kind), q->router->name,
+			 k.resolver ? "has no resolver: dns.enabled is false"
+				    : "could not be read");
 		ret_answer->result = NAME_NO_RESOLVER;
 		return 0;
 	}

@@ -3,7 +3,7 @@
  * What a question for a name is answered on a host, and why: looked up in the declared landscape as the name server looks it up in
  * the tables (dns/answer.h), and said in sentences. A step for each zone or list of servers that is asked, CNAMEs followed.
  *
- * Pure but for memory. The landscape has passed its check; nothing of it is kept.
+ * Pure but for memory. The landscape has passed its check, but for what could not be read from the store; nothing of it is kept.
  */
 #pragma once
 

@@ -166,6 +166,29 @@ static void test_keepers(void **state)
 	assert_string_equal(keeper("no.mine.example", RECORD_A), "");
 }
 
+/* What the store has and cannot be read is left out of the landscape: of such a network nothing can be said. */
+static void test_network_that_is_not_there(void **state)
+{
+	json_t *docs =
+		documents("kind: subnet\nname: lost\nnetwork: gone\nranges: [10.8.0.0/24]\n");
+	struct name_question q = {.name = "mail.corp.example", .type = RECORD_A};
+	struct name_answer a;
+	struct object *o;
+	struct err e;
+
+	landscape_begin(l);
+	assert_int_equal(landscape_put(l, OBJECT_SUBNET, 90, json_array_get(docs, 0), &o, &e), 0);
+	landscape_commit(l);
+	json_decref(docs);
+	q.landscape = l;
+	q.router = object_router(o);
+	assert_non_null(q.router);
+	assert_int_equal(explain_name(&q, &a), 0);
+	assert_int_equal(a.result, NAME_NO_RESOLVER);
+	assert_string_equal(a.steps[0].text, "network \"gone\" could not be read");
+	name_answer_done(&a);
+}
+
 static void test_elsewhere(void **state)
 {
 	assert_non_null(strstr(ask("a", "x.sub.ad.example", RECORD_A), "forwards sub.ad.example"));
@@ -188,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_chains),
 		cmocka_unit_test(test_keepers),
 		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_network_that_is_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

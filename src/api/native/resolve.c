@@ -44,6 +44,10 @@ static int place_find(const struct request *r, struct resolving *ask, struct err
 			return err_set(e, ERR_NOT_FOUND, NULL, "there is no %s \"%s\"", ask->place,
 				       str_quote(quoted, sizeof(quoted), where, strlen(where)));
 		ask->router = object_router(o);
+		if (!ask->router)
+			return err_set(e, ERR_UNAVAILABLE, NULL,
+				       "the subnet of %s \"%s\" could not be read", ask->place,
+				       str_quote(quoted, sizeof(quoted), where, strlen(where)));
 	}
 	return 0;
 }
