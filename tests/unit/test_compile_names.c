@@ -587,6 +587,13 @@ static void test_key_that_is_not_there(void **state)
 	land_close(&w);
 }
 
+static int told_anything(const char *name, const struct object *cluster,
+			 const struct addr *addresses, size_t n, void *arg)
+{
+	assert_true(n > 0);
+	return 0;
+}
+
 /* So may each object be that others name. */
 static void test_object_that_is_not_there(void **state)
 {
@@ -631,6 +638,10 @@ static void test_object_that_is_not_there(void **state)
 		}
 		landscape_commit(w.l);
 		must_ok(compile_all(w.t, w.l, w.s, NULL, &e), &e);
+		o = landscape_find(w.l, OBJECT_HOST, "h");
+		if (o)
+			must_ok(names_of(w.l, object_router(o), &listener, 1, told_anything, NULL),
+				NULL);
 		land_close(&w);
 	}
 	json_decref(docs);
