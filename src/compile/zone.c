@@ -174,13 +174,17 @@ static size_t keys_add(struct zone_key *keys, size_t n, const struct key_list *l
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct tsig_key *from = object_tsig_key(list->keys[i]);
-		struct zone_key key = {.may = may, .algorithm = (uint8_t)from->algorithm};
-		const int len = dname_parse(from->name, strlen(from->name), NULL, key.name, NULL);
+		struct zone_key key = {.may = may};
 		size_t k = 0;
+		int len;
 
-		/* Of one without a secret, which only a store that was tampered with has, there is nothing to be checked with. */
-		if (len < 0 || !from->secret_len)
+		/* Nothing to be checked with: of one that could not be read, or has no secret, which only a damaged store has. */
+		if (!from || !from->secret_len)
 			continue;
+		len = dname_parse(from->name, strlen(from->name), NULL, key.name, NULL);
+		if (len < 0)
+			continue;
+		key.algorithm = (uint8_t)from->algorithm;
 		key.name_len = (uint8_t)len;
 		key.secret_len = (uint8_t)from->secret_len;
 		memcpy(key.secret, from->secret, from->secret_len);

@@ -51,11 +51,12 @@ static const struct prefix *resolver_range(const struct object *host, enum famil
 size_t control_host_resolvers(const struct object *host, struct addr *dst)
 {
 	const struct object *router = object_router(host);
-	const struct resolver *r = router->kind == OBJECT_SITE ? &object_site(router)->dns
-							       : &object_network(router)->dns;
+	const struct resolver *r = !router			 ? NULL
+				   : router->kind == OBJECT_SITE ? &object_site(router)->dns
+								 : &object_network(router)->dns;
 	size_t n = 0;
 
-	for (int f = 0; r->is_enabled && f < FAMILIES; f++) {
+	for (int f = 0; r && r->is_enabled && f < FAMILIES; f++) {
 		const struct prefix *range = resolver_range(host, (enum family)f);
 
 		if (range && range->addr.family != ADDR_NONE)

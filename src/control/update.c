@@ -181,12 +181,13 @@ static const struct object *key_of(const struct object *zone, const uint8_t *oct
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct tsig_key *k = object_tsig_key(list->keys[i]);
-		const struct tsig_secret secret = {name, k->algorithm, k->secret, k->secret_len};
+		struct tsig_secret secret;
 
-		if (!k->secret_len ||
+		if (!k || !k->secret_len ||
 		    dname_parse(k->name, strlen(k->name), NULL, name, NULL) != t->name_len ||
 		    memcmp(name, t->name, t->name_len) != 0)
 			continue;
+		secret = (struct tsig_secret){name, k->algorithm, k->secret, k->secret_len};
 		return tsig_check(octets, t, &secret) == TSIG_FINE ? list->keys[i] : NULL;
 	}
 	return NULL;

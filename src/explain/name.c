@@ -94,6 +94,7 @@ struct lookup {
 	uint32_t ttl;
 	char **values;
 	size_t n_values;
+	const struct object *keeper;
 };
 
 /* The part of owner's way to the apex that the name shares with it. */
@@ -161,6 +162,8 @@ static int records_take(const struct view_record *record, void *arg)
 	if (strcmp(owner, l->wanted) != 0)
 		return 0;
 	l->has_wanted = true;
+	if (record->owner)
+		l->keeper = record->owner;
 	if (record->type == l->type)
 		return values_add(l, record);
 	if (record->type == RECORD_CNAME && record->set) {
@@ -340,6 +343,7 @@ static int view_ask(struct asking *k, const struct object *router, bool *ret_is_
 	s = step_add(k, result);
 	s->owner = f.zone.owner;
 	s->by = f.zone.by;
+	s->keeper = l.keeper;
 	memcpy(s->domain, f.domain, sizeof(s->domain));
 	zone_say(&f.zone, &l, s);
 	values_move(k, &l);
@@ -417,7 +421,7 @@ static int name_ask(struct asking *k)
 
 static const struct resolver *resolver_of(const struct object *router)
 {
-	if (!router)
+	if (!router || !router->body)
 		return NULL;
 	return router->kind == OBJECT_NETWORK ? &object_network(router)->dns
 					      : &object_site(router)->dns;
@@ -430,12 +434,13 @@ int explain_name(const struct name_question *q, struct name_answer *ret_answer)
 
 	memset(ret_answer, 0, sizeof(*ret_answer));
 	snprintf(k.name, sizeof(k.name), "%s", q->name);
-	if (k.resolver && !k.resolver->is_enabled) {
+	if (q->router && (!k.resolver || !k.resolver->is_enabled)) {
 		struct name_step *s = step_add(&k, NAME_NO_RESOLVER);
 
-		snprintf(s->text, sizeof(s->text),
-			 "%s \"%s\" has no resolver: dns.enabled is false",
-			 object_kind_text(q->router->kind), q->router->name);
+		snprintf(s->text, sizeof(s->text), "%s \"%s\" %s",
+			 object_kind_text(q->router->kind), q->router->name,
+			 k.resolver ? "has no resolver: dns.enabled is false"
+				    : "could not be read");
 		ret_answer->result = NAME_NO_RESOLVER;
 		return 0;
 	}

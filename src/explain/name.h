@@ -3,7 +3,7 @@
  * What a question for a name is answered on a host, and why: looked up in the declared landscape as the name server looks it up in
  * the tables (dns/answer.h), and said in sentences. A step for each zone or list of servers that is asked, CNAMEs followed.
  *
- * Pure but for memory. The landscape has passed its check; nothing of it is kept.
+ * Pure but for memory. The landscape has passed its check, but for what could not be read from the store; nothing of it is kept.
  */
 #pragma once
 
@@ -32,6 +32,8 @@ struct name_step {
 	const struct object *
 		owner; /* the zone, or the cluster that the system keeps the zone for; NULL: servers */
 	const struct object *by; /* the zone-link; NULL: none needed, or servers */
+	const struct object *
+		keeper; /* the cluster whose addresses the system keeps under the name; NULL: none */
 	char domain[DNS_NAME_MAX +
 		    1];		    /* of the zone, or of the conditional forward; "": the rest */
 	const struct addr *servers; /* NAME_FORWARDED; NULL: those of the daemon */

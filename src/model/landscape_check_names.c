@@ -9,7 +9,6 @@
 #include "model/space.h"
 #include "model/zone.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,29 +311,24 @@ static int public_check(struct checking *c, const struct object *o)
 			: 0;
 }
 
-static const char *key_name(const struct object *key)
-{
-	const struct tsig_key *k = object_tsig_key(key);
-
-	assert(k); /* lists of keys have nothing else */
-	return k->name;
-}
-
 /* A message says by its name which key it is signed with: no two of a zone have the same. */
 static int key_check(struct checking *c, const struct object *o, const struct object *key,
 		     const struct key_list *list, const char *field, size_t i)
 {
-	const char *name = key_name(key);
+	const struct tsig_key *k = object_tsig_key(key);
 	char path[48];
 
 	for (size_t j = 0; j < list->n; j++) {
-		if (list->keys[j] == key || strcmp(key_name(list->keys[j]), name) != 0)
+		const struct tsig_key *other = object_tsig_key(list->keys[j]);
+
+		/* A zone outside of the transaction may have been read without them. */
+		if (list->keys[j] == key || !k || !other || strcmp(other->name, k->name) != 0)
 			continue;
 		snprintf(path, sizeof(path), "%s[%zu]", field, i);
 		return check_refuse(c, o, path,
 				    "has the keyName %s, as tsig-key \"%s\" of this zone has; a "
 				    "message says by that name which key is meant",
-				    name, list->keys[j]->name);
+				    k->name, list->keys[j]->name);
 	}
 	return 0;
 }

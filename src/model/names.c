@@ -276,15 +276,19 @@ int names_of(const struct landscape *l, const struct object *router,
 {
 	static const struct resolver nothing;
 	struct telling t = {.l = l,
-			    .resolver = router->kind == OBJECT_NETWORK
-						? &object_network(router)->dns
-					: router->kind == OBJECT_SITE ? &object_site(router)->dns
-								      : &nothing,
+			    .resolver = &nothing,
 			    .public = {public_addresses, n_public},
 			    .fn = fn,
 			    .arg = arg};
-	int r = view_each_zone(l, router, &t.public, shown_add, &t.here);
+	int r;
 
+	if (!router || !router->body)
+		return 0;
+	if (router->kind == OBJECT_NETWORK)
+		t.resolver = &object_network(router)->dns;
+	else if (router->kind == OBJECT_SITE)
+		t.resolver = &object_site(router)->dns;
+	r = view_each_zone(l, router, &t.public, shown_add, &t.here);
 	if (r == 0 && t.here.n)
 		qsort(t.here.all, t.here.n, sizeof(*t.here.all), shown_cmp);
 	if (r == 0)

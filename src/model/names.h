@@ -18,6 +18,7 @@ typedef int names_fn(const char *server_name, const struct object *cluster,
 /*
  * Every server name and private name of every cluster that has an answer at the router, wildcards left out: they stand for no one
  * name. In no order of clusters; server names in their document's order, then the private one. 0, what fn returned, or -ERR_NOMEM.
+ * router NULL, or without a body: it could not be read from the store, and there are none.
  */
 int names_of(const struct landscape *l, const struct object *router,
 	     const struct addr *public_addresses, size_t n_public, names_fn *fn, void *arg)

@@ -44,7 +44,7 @@ size_t link_key_encode(uint32_t router, const uint8_t *domain, size_t len,
 
 static bool domain_is_good(const uint8_t *p, size_t len)
 {
-	if (dname_size(p, len) != len)
+	if (len == 0 || dname_size(p, len) != len)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		if (p[i] >= 'A' && p[i] <= 'Z')

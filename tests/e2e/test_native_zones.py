@@ -2,7 +2,9 @@
 """
 Zones, links and names of clusters through the API and the CLI: what is declared, and what names_of() makes of it.
 """
+import json
 import os
+import subprocess
 
 import pytest
 
@@ -16,7 +18,8 @@ PRIVATE = "ledger.ledger.privatelink.k8s.example.org"
 @pytest.fixture(scope="module")
 def postern():
     net.own_run()
-    with Posternd("--netns-prefix", "names") as d:
+    looks = [x for glob in ("corp*", "backend") for x in ("--access", "user:65533=view:" + glob)]
+    with Posternd("--netns-prefix", "names", *looks) as d:
         yield d
 
 
@@ -65,6 +68,30 @@ def test_why_a_name_is_answered_so(postern, example):
     postern.cli("apply", "-f", EXAMPLE)
     r = postern.cli("resolve", PRIVATE, "--host", "host/shop", "-t", "a")
     assert r.stdout.startswith("%s A: data\n  30  10.40.1.10\n" % PRIVATE), r.stdout
+
+
+def test_what_may_not_be_viewed_is_hidden(postern, example):
+    """Who may view a zone is not told what the system keeps in it for clusters that he may not view."""
+    if not postern.separate_users:
+        pytest.skip("root in a user namespace only: there is no other user")
+    postern.cli("delete", "zone-link", "ledger-frontend")
+    postern.apply({**cluster(postern), "dns": {"zone": "own", "ownZone": "corp", "privateFqdn": "api.corp.example"}})
+
+    def asked(uid, path):
+        code = ("import os, socket, sys\nos.setgroups([]); os.setgid(%d); os.setuid(%d)\ns = socket.socket(socket.AF_UNIX)\n"
+                "s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode())\nprint(s.makefile().read())" % (uid, uid))
+        request = "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path
+        p = subprocess.run(["python3", "-c", code, postern.socket, request], capture_output=True, text=True, timeout=30, check=True)
+        return json.loads(p.stdout.split("\n\n", 1)[1])
+    path = "/v1/resolve?type=A&network=backend&name="
+    a, = resolve(postern, "api.corp.example", type="A", network="backend")
+    assert (a["result"], a["values"]) == ("data", ["10.40.1.10"])
+    a, = asked(65533, path + "api.corp.example")["answers"]
+    assert (a["result"], a["values"], a["ttl"]) == ("hidden", [], 0) and "10.40.1.10" not in json.dumps(a), a
+    a, = asked(65533, path + "db.corp.example")["answers"]
+    assert (a["result"], a["values"]) == ("data", ["10.40.1.20"])
+    assert asked(65533, "/v1/zones/corp")["status"]["systemRecords"] == []
+    postern.cli("apply", "-f", EXAMPLE)
 
 
 @pytest.mark.parametrize("query, status, path", [

@@ -564,6 +564,89 @@ static void test_cost_zones(void **state)
 	land_close(&w);
 }
 
+/* What the store has and cannot be read is left out of the landscape: a zone goes on without such a key. */
+static void test_key_that_is_not_there(void **state)
+{
+	struct land w = land_open();
+	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:[s], s:[s]}", "kind", "zone", "name", "z",
+				"domain", "z.example", "visibility", "public", "transfer", "gone",
+				"update", "gone");
+	struct tables_snapshot *s;
+	struct object *o;
+	struct err e = {0};
+	struct zone z;
+
+	landscape_begin(w.l);
+	must_ok(landscape_put(w.l, OBJECT_ZONE, 7, doc, &o, &e), &e);
+	landscape_commit(w.l);
+	must_ok(compile_all(w.t, w.l, w.s, NULL, &e), &e);
+	s = tables_acquire(w.t);
+	assert_int_equal(tables_get_zone(s, 7, true, &z), 0);
+	tables_release(s);
+	json_decref(doc);
+	land_close(&w);
+}
+
+static int told_anything(const char *name, const struct object *cluster,
+			 const struct addr *addresses, size_t n, void *arg)
+{
+	assert_true(n > 0);
+	return 0;
+}
+
+/* So may each object be that others name. */
+static void test_object_that_is_not_there(void **state)
+{
+	static const char world[] =
+		NETWORK("a", DUAL) SUBNET("s", "a", "10.1.1.0/24", "") NETWORK("b", "10.2.0.0/16")
+			SUBNET("sb", "b", "10.2.1.0/24",
+			       "") "---\nkind: tsig-key\nname: k\n---\n"
+				   "kind: zone\nname: z\ndomain: z.example\nvisibility: "
+				   "private\ntransfer: [k]\n---\n"
+				   "kind: zone-link\nname: zl\nzone: z\nnetwork: a\n---\n"
+				   "kind: cluster\nname: sys\nupstreams: [{address: 127.0.0.1}]\n"
+				   "public: {fqdn: sys.example.org}\n"
+				   "private: {kind: private-link, placements: [{subnet: s, "
+				   "addresses: [10.1.1.10]}]}\n"
+				   "dns: {zone: system}\n---\n"
+				   "kind: zone-link\nname: cl\ncluster: sys\nnetwork: b\n---\n"
+				   "kind: cluster\nname: own\nupstreams: [{address: 127.0.0.1}]\n"
+				   "public: {fqdn: own.example.org}\n"
+				   "private: {kind: private-link, placements: [{subnet: s, "
+				   "addresses: [10.1.1.11]}]}\n"
+				   "dns: {zone: own, ownZone: z}\n---\n"
+				   "kind: private-endpoint\nname: pe\ncluster: own\nsubnet: "
+				   "sb\naddresses: [10.2.1.9]\n"
+				   "dns: true\nstate: approved\n---\n"
+				   "kind: host\nname: h\nsubnet: s\naddresses: [10.1.1.20]\n";
+	json_t *docs = documents(world);
+
+	for (size_t left_out = 0; left_out < json_array_size(docs); left_out++) {
+		struct land w = land_open();
+		struct object *o;
+		struct err e = {0};
+
+		landscape_begin(w.l);
+		for (size_t i = 0; i < json_array_size(docs); i++) {
+			const json_t *doc = json_array_get(docs, i);
+			const char *kind = json_string_value(json_object_get(doc, "kind"));
+
+			if (i != left_out)
+				must_ok(landscape_put(w.l, object_kind_find(kind), (uint32_t)i + 1,
+						      doc, &o, &e),
+					&e);
+		}
+		landscape_commit(w.l);
+		must_ok(compile_all(w.t, w.l, w.s, NULL, &e), &e);
+		o = landscape_find(w.l, OBJECT_HOST, "h");
+		if (o)
+			must_ok(names_of(w.l, object_router(o), &listener, 1, told_anything, NULL),
+				NULL);
+		land_close(&w);
+	}
+	json_decref(docs);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, ask_setup, ask_teardown)
 
 int main(void)
@@ -576,6 +659,8 @@ int main(void)
 		T(test_serial),
 		T(test_same_name_another_id),
 		T(test_zone_that_cannot_be_made),
+		T(test_key_that_is_not_there),
+		T(test_object_that_is_not_there),
 		T(test_cost_clusters),
 		T(test_cost_networks),
 		T(test_cost_zones),

@@ -447,13 +447,39 @@ static void test_secret_hidden(void **state)
 	json_decref(other);
 }
 
+/* What the store has and cannot be read is left out of the landscape: nobody has such a key. */
+static void test_key_that_is_not_there(void **state)
+{
+	const uint32_t id = zone_id("z");
+	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "kind", "zone", "name", "z",
+				"domain", "example.org", "visibility", "private", "update", "gone");
+	uint64_t request;
+	struct object *o;
+	struct err e;
+
+	landscape_begin(c->landscape);
+	assert_int_equal(landscape_put(c->landscape, OBJECT_ZONE, id, doc, &o, &e), 0);
+	landscape_commit(c->landscape);
+	json_decref(doc);
+	add("b.example.org");
+	assert_int_equal(hand_on(id), 0);
+	assert_int_equal(answered(&request), UPDATE_REFUSED);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, update_setup, update_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_done_when_enforced), T(test_twice),  T(test_not_believed),
-		T(test_contract),	    T(test_codes),  T(test_names_of_the_system),
-		T(test_process_gone),	    T(test_secret), T(test_secret_hidden),
+		T(test_done_when_enforced),
+		T(test_twice),
+		T(test_not_believed),
+		T(test_contract),
+		T(test_codes),
+		T(test_names_of_the_system),
+		T(test_process_gone),
+		T(test_secret),
+		T(test_secret_hidden),
+		T(test_key_that_is_not_there),
 	};
 
 	log_init(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_TEXT, LOG_ERROR, "test");

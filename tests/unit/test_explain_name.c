@@ -35,6 +35,12 @@ static const struct addr listeners[] = {{.lo = 0xcb007101, .family = ADDR_V4}};
 	"  - {name: www, type: A, values: [192.0.2.80]}\n---\n"                                             \
 	"kind: zone-link\nname: la\nzone: corp\nnetwork: a\n---\n"                                          \
 	"kind: zone-link\nname: lb\nzone: corp-b\nnetwork: b\nfallThrough: true\n---\n"                     \
+	"kind: zone\nname: mine\ndomain: mine.example\nvisibility: private\nrecords:\n"                  \
+	"  - {name: www, type: A, values: [10.1.0.4]}\n---\n"                                              \
+	"kind: zone-link\nname: lm\nzone: mine\nnetwork: a\n---\n"                                      \
+	"kind: cluster\nname: kept\nupstreams: [{address: 127.0.0.1}]\npublic: {fqdn: kept.example.org}\n" \
+	"private: {kind: private-link, placements: [{subnet: s, addresses: [10.0.0.11]}]}\n"               \
+	"dns: {zone: own, ownZone: mine, privateFqdn: api.mine.example}\n---\n"                           \
 	"kind: cluster\nname: prod\nupstreams: [{address: 127.0.0.1}]\npublic: {fqdn: prod.example.org}\n"  \
 	"private: {kind: interfaces, placements: [{subnet: s, addresses: [10.0.0.10]}]}\n"
 /* clang-format on */
@@ -133,6 +139,56 @@ static void test_chains(void **state)
 	assert_non_null(strstr(ask("a", "out.corp.example", RECORD_A), "forwards ad.example"));
 }
 
+/* Of the first step: the cluster by which the name is in somebody's zone. "": none. */
+static const char *keeper(const char *name, enum record_type type)
+{
+	const struct name_question q = {.landscape = l,
+					.router = landscape_find(l, OBJECT_NETWORK, "a"),
+					.name = name,
+					.type = type,
+					.public = {listeners, 1}};
+	const struct object *o;
+	struct name_answer a;
+
+	assert_int_equal(explain_name(&q, &a), 0);
+	o = a.steps[0].keeper;
+	name_answer_done(&a);
+	return o ? o->name : "";
+}
+
+/* Who may view the zone may not view each cluster of which something is in it. */
+static void test_keepers(void **state)
+{
+	assert_non_null(strstr(ask("a", "api.mine.example", RECORD_A), "data 10.0.0.11; "));
+	assert_string_equal(keeper("api.mine.example", RECORD_A), "kept");
+	assert_string_equal(keeper("api.mine.example", RECORD_TXT), "kept");
+	assert_string_equal(keeper("www.mine.example", RECORD_A), "");
+	assert_string_equal(keeper("no.mine.example", RECORD_A), "");
+}
+
+/* What the store has and cannot be read is left out of the landscape: of such a network nothing can be said. */
+static void test_network_that_is_not_there(void **state)
+{
+	json_t *docs =
+		documents("kind: subnet\nname: lost\nnetwork: gone\nranges: [10.8.0.0/24]\n");
+	struct name_question q = {.name = "mail.corp.example", .type = RECORD_A};
+	struct name_answer a;
+	struct object *o;
+	struct err e;
+
+	landscape_begin(l);
+	assert_int_equal(landscape_put(l, OBJECT_SUBNET, 90, json_array_get(docs, 0), &o, &e), 0);
+	landscape_commit(l);
+	json_decref(docs);
+	q.landscape = l;
+	q.router = object_router(o);
+	assert_non_null(q.router);
+	assert_int_equal(explain_name(&q, &a), 0);
+	assert_int_equal(a.result, NAME_NO_RESOLVER);
+	assert_string_equal(a.steps[0].text, "network \"gone\" could not be read");
+	name_answer_done(&a);
+}
+
 static void test_elsewhere(void **state)
 {
 	assert_non_null(strstr(ask("a", "x.sub.ad.example", RECORD_A), "forwards sub.ad.example"));
@@ -153,7 +209,9 @@ int main(void)
 		cmocka_unit_test(test_the_zone_that_decides),
 		cmocka_unit_test(test_within_a_zone),
 		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_keepers),
 		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_network_that_is_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -239,6 +239,25 @@ static json_t *many(size_t n, const char *kind, bool of_one_zone)
 	return docs;
 }
 
+/* Zones that are read from the store, where one of their keys cannot be, do not stand in the way of the other's change. */
+static void test_key_that_is_not_there(void **state)
+{
+	struct landscape *l = names_world();
+	json_t *docs = documents("kind: tsig-key\nname: k\n---\n"
+				 "kind: zone\nname: kept\ndomain: kept.example\n"
+				 "visibility: private\ntransfer: [k, gone]\nupdate: [gone]\n");
+	struct object *o;
+	struct err e;
+
+	landscape_begin(l);
+	assert_int_equal(landscape_put(l, OBJECT_TSIG_KEY, 50, json_array_get(docs, 0), &o, &e), 0);
+	assert_int_equal(landscape_put(l, OBJECT_ZONE, 51, json_array_get(docs, 1), &o, &e), 0);
+	landscape_commit(l);
+	json_decref(docs);
+	must_apply(l, "kind: tsig-key\nname: k\nkeyName: other\n");
+	landscape_free(l);
+}
+
 static void test_limits(void **state)
 {
 	struct landscape *l = names_world();
@@ -271,9 +290,8 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_allowed),
-		cmocka_unit_test(test_dependents),
+		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_dependents), cmocka_unit_test(test_key_that_is_not_there),
 		cmocka_unit_test(test_limits),
 	};
 

@@ -642,6 +642,30 @@ static void test_wrong_key(void **state)
 	tables_release(s);
 }
 
+/* A domain of no octets is none, not even the root, however well its record is summed. */
+static void test_no_domain(void **state)
+{
+	static const struct linked_item items[1];
+	const uint8_t domain[1] = {0};
+	struct view_forward forward = {.domain = domain, .n_servers = 1};
+	const struct view_config view = {.router = 5, .forwards = &forward, .n_forwards = 1};
+	const uint32_t counts[VIEW_DEPTHS] = {0}, router = 5;
+	uint8_t key_bytes[LINKED_KEY_BYTES], bytes[100];
+	MDB_val key = tables_val(key_bytes, sizeof(key_bytes)), v;
+
+	forward.servers[0] = (struct view_server){{.lo = 1, .family = ADDR_V4}, 53};
+	linked_key_encode(router, 7, key_bytes);
+	linked_record_encode(&key, items, 1, bytes);
+	v = tables_val(bytes, linked_record_size(items, 1));
+	assert_int_equal(linked_record_check(&key, &v), -ERR_UNAVAILABLE);
+	for (forward.domain_len = 0; forward.domain_len < 2; forward.domain_len++) {
+		v = tables_val(bytes, view_record_size(&view, counts));
+		view_record_encode(&view, counts, bytes, v.mv_size);
+		assert_int_equal(view_record_check(&v, router),
+				 forward.domain_len ? 0 : -ERR_UNAVAILABLE);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -649,7 +673,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_zone),	T(test_links),	     T(test_view),	    T(test_random_links),
 		T(test_owners), T(test_whole_views), T(test_name_zone_ids), T(test_zone_keys),
-		T(test_damage), T(test_wrong_key),
+		T(test_damage), T(test_wrong_key),   T(test_no_domain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

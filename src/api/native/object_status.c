@@ -92,8 +92,9 @@ static int endpoint_render(const struct endpoint_view *ep, void *arg)
 		json_array_append_new(arg, json_pack("{s:s, s:I, s:s, s:s, s:s, s:s}", "address",
 						     addr_format(&ep->addresses[i], address),
 						     "port", (json_int_t)ep->rules->port, "network",
-						     network->name, "subnet", ep->subnet->name,
-						     "of", of, "state", endpoint_state_text(ep)));
+						     network ? network->name : "", "subnet",
+						     ep->subnet->name, "of", of, "state",
+						     endpoint_state_text(ep)));
 	}
 	return 0;
 }
@@ -187,8 +188,10 @@ static void host_status(const struct control *c, const struct object *o, json_t 
 	char path[NAMESPACE_PATH_MAX];
 
 	(void)control_host_resolvers(o, resolvers);
-	json_object_set_new(status, router->kind == OBJECT_SITE ? "site" : "network",
-			    json_string(router->name));
+	/* Of a subnet that could not be read from the store nobody knows where it is. */
+	if (router)
+		json_object_set_new(status, router->kind == OBJECT_SITE ? "site" : "network",
+				    json_string(router->name));
 	if (control_host_namespace(c, o, path))
 		json_object_set_new(status, "namespace", json_string(path));
 	json_object_set_new(status, "addresses", addresses_render(h->addresses));

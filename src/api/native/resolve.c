@@ -44,6 +44,10 @@ static int place_find(const struct request *r, struct resolving *ask, struct err
 			return err_set(e, ERR_NOT_FOUND, NULL, "there is no %s \"%s\"", ask->place,
 				       str_quote(quoted, sizeof(quoted), where, strlen(where)));
 		ask->router = object_router(o);
+		if (!ask->router)
+			return err_set(e, ERR_UNAVAILABLE, NULL,
+				       "the subnet of %s \"%s\" could not be read", ask->place,
+				       str_quote(quoted, sizeof(quoted), where, strlen(where)));
 	}
 	return 0;
 }
@@ -91,6 +95,11 @@ static int resolving_take(const struct request *r, struct resolving *ask, struct
 static bool may_see(const struct request *r, const struct object *o)
 {
 	return !o || authz_may(&r->control->authz, &r->peer, RIGHT_VIEW, o->name);
+}
+
+static bool may_see_step(const struct request *r, const struct name_step *s)
+{
+	return may_see(r, s->owner) && may_see(r, s->by) && may_see(r, s->keeper);
 }
 
 static void set_object(json_t *step, const char *key, const struct object *o)
@@ -146,7 +155,7 @@ static json_t *answer_render(const struct request *r, const struct resolving *as
 	bool is_hidden = false;
 
 	for (size_t i = 0; i < a->n_steps && !is_hidden; i++) {
-		is_hidden = !may_see(r, a->steps[i].owner) || !may_see(r, a->steps[i].by);
+		is_hidden = !may_see_step(r, &a->steps[i]);
 		json_array_append_new(steps, is_hidden ? hidden_render(&a->steps[i])
 						       : step_render(r, &a->steps[i]));
 	}
