@@ -7,6 +7,7 @@ from names import zone
 WORDS = ["a", "b", "www", "mail", "x1", "_tcp", "_ldap", "very-long-" + "l" * 40, "n" * 63, "0", "zz"]
 TYPES = ["A", "AAAA", "CNAME", "TXT", "MX", "SRV", "PTR", "NS", "SOA", "DS", "TYPE65"]
 APEX = "@"
+NAME_MAX = 240  # of a name, written: room for another short label
 
 
 def label(r):
@@ -36,7 +37,10 @@ def random_zone(r, number, domain, domains):
         where = r.random()
         if where < 0.5 and sets:
             return absolute(r.choice(sorted(sets))[0], domain).replace("*", "any")
-        return "%s.%s" % (relative(r), domain if where < 0.8 else r.choice(domains + ["elsewhere.example"]))
+        while True:
+            name = "%s.%s" % (relative(r), domain if where < 0.8 else r.choice(domains + ["elsewhere.example"]))
+            if len(name) <= NAME_MAX:
+                return name
 
     def is_below_cut(name):
         return any(name == c or name.endswith("." + c) for c in cuts)
@@ -47,7 +51,7 @@ def random_zone(r, number, domain, domains):
         what = r.random()
         if what < 0.15:
             name = "*." + name if r.random() < 0.8 else "*"
-        if is_below_cut(name) or name == "ns" or name.endswith(".ns"):
+        if is_below_cut(name) or name == "ns" or name.endswith(".ns") or len(absolute(name, domain)) > NAME_MAX:
             continue
         taken = [t for n, t in sets if n == name]
         if what > 0.92 and not taken and "*" not in name and not any(n.endswith("." + name) for n, _ in sets):
