@@ -255,7 +255,8 @@ static void early_start(struct control *c, const struct store *s)
 {
 	struct err e = {0};
 
-	if (!c->is_cold || !tables_stamp_is_ours(c) || tables_try(c, &e) < 0)
+	if (!c->is_cold || !tables_stamp_is_ours(c) || !tables_is_whole(c->tables_dir) ||
+	    tables_try(c, &e) < 0)
 		return;
 	if (c->generation == 0 || tables_are_foreign(c, s)) {
 		tables_close(c->tables);

@@ -249,6 +249,25 @@ int tables_erase(const char *dir, struct err *e)
 	return 0;
 }
 
+bool tables_is_whole(const char *dir)
+{
+	MDB_env *env = NULL;
+	MDB_envinfo info;
+	MDB_stat stat_of;
+	struct stat st;
+	bool whole = false;
+	int fd;
+
+	if (mdb_env_create(&env))
+		return false;
+	if (!mdb_env_open(env, dir, MDB_RDONLY | MDB_NOLOCK, 0600) && !mdb_env_info(env, &info) &&
+	    !mdb_env_stat(env, &stat_of) && !mdb_env_get_fd(env, &fd) && !fstat(fd, &st))
+		whole = (uint64_t)st.st_size >=
+			((uint64_t)info.me_last_pgno + 1) * stat_of.ms_psize;
+	mdb_env_close(env);
+	return whole;
+}
+
 bool tables_is_erased(const struct tables *t)
 {
 	struct stat st;

@@ -64,6 +64,11 @@ void tables_close(struct tables *t); /* NULL is fine */
  */
 int tables_erase(const char *dir, struct err *e) _must_check_;
 bool tables_is_erased(const struct tables *t);
+/*
+ * Without reading any page but the meta pages: is the data file as long as these say? False also if there is none. A page that is missing ends the
+ * process that reads it. An environment whose last pages were never needed may be shorter, so a false answer is no proof of damage.
+ */
+bool tables_is_whole(const char *dir);
 
 /* --- reading ---------------------------------------------------------------------------------------------- */
 
