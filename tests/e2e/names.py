@@ -300,7 +300,7 @@ class Flood:
             if not ready:
                 waiting.clear()  # lost, or late: whatever comes of them is no answer to what is asked from now on
                 continue
-            with contextlib.suppress(BlockingIOError, ConnectionError):
+            with contextlib.suppress(OSError):  # what a send before it came to is told here: lost
                 while True:
                     wire = s.recv(4096)
                     q = waiting.pop(struct.unpack("!H", wire[:2])[0], None)

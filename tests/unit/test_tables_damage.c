@@ -301,7 +301,7 @@ enum { CHILD_RIGHT = 0, CHILD_REFUSED = 10, CHILD_WRONG = 42 };
 static int judge(struct tables_snapshot *s, size_t i, uint32_t a, bool *ret_admitted)
 {
 	struct addr source = addr_v4(a);
-	struct tables_cluster c;
+	struct tables_cluster c = {.public_enabled = false};
 	struct rangeset set;
 	uint32_t id;
 	char name[32];
@@ -523,6 +523,27 @@ static void test_writer_survives_damage(void **state)
 	}
 }
 
+/* A file that was cut short shows before a page is read that is not there. */
+static void test_is_whole(void **state)
+{
+	char path[128];
+	off_t size;
+
+	assert_false(tables_is_whole(dir));
+	truths_make();
+	size = data_size();
+	assert_true(tables_is_whole(dir));
+	snprintf(path, sizeof(path), "%s/data.mdb", dir);
+	for (off_t left = size - 4096; left > 0; left -= 4096) {
+		assert_int_equal(truncate(path, left), 0);
+		assert_false(tables_is_whole(dir));
+	}
+	assert_int_equal(truncate(path, 5000), 0);
+	assert_false(tables_is_whole(dir));
+	assert_int_equal(truncate(path, 0), 0);
+	assert_false(tables_is_whole(dir));
+}
+
 /* A writer that was killed once while it checked good tables does not condemn them; twice does. */
 static void test_mark_of_a_check(void **state)
 {
@@ -591,6 +612,7 @@ int main(void)
 		T(test_disk_full),
 		T(test_damage),
 		T(test_writer_survives_damage),
+		T(test_is_whole),
 		T(test_mark_of_a_check),
 		T(test_other_schema_is_refused),
 	};
